@@ -54,9 +54,9 @@ type Answer struct {
 	// means "could not tell", not "insecure".
 	Trusted bool `json:"trusted"`
 
-	Server string        `json:"server"`  // who answered: "192.0.2.53:53", "tls://…", "zone example.com.zone:12"
+	Server string        `json:"server"`  // who answered: "192.0.2.53:53", "tls://…", "zone example.com.zone"
 	Took   time.Duration `json:"-"`       // of the exchange on the wire; 0 from the cache
-	Size   int           `json:"size"`    // octets of the reply on the wire, or as it would be packed
+	Size   int           `json:"size"`    // octets of the reply: header, question and answer, without EDNS and additions
 	TookMS float64       `json:"took_ms"` // Took in milliseconds, for reports
 	TTLSec uint32        `json:"ttl"`     // TTL in seconds, for reports
 }
@@ -76,6 +76,7 @@ type Record struct {
 	Type Type   `json:"type"`
 	TTL  uint32 `json:"ttl"`  // seconds
 	Data string `json:"data"` // RDATA in presentation form, RFC 1035 §5.1
+	Line int    `json:"-"`    // of the zone file; 0 when it came from the network
 
 	Strings []string   `json:"-"` // TXT and SPF: the character-strings, unjoined, raw octets
 	Addr    netip.Addr `json:"-"` // A and AAAA
