@@ -107,8 +107,9 @@ type Step struct {
 	Name   string // distinguishes several steps of one rule
 	Effort Effort
 	Sets   map[CheckID]Part // measured at least so once done
-	Closes []CapID
-	After  []string // names of steps that must come first
+	Closes []CapID          // those that Rule holds open, or that no other step's rule does
+	Opens  []OpenCap        // caps that hold once it is done: p=none ends dmarc-missing and opens dmarc-none
+	After  []string         // names of steps that must come first
 }
 
 // Stair is a step in its place.
