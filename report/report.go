@@ -82,6 +82,7 @@ type Result struct {
 	Severity  check.Severity `json:"severity"`
 	Status    check.Status   `json:"status"`
 	Title     string         `json:"title"`
+	Why       string         `json:"why"` // why it matters, translated plain text; "" where nothing is wrong
 	Refs      []check.Ref    `json:"refs"`
 	Cause     string         `json:"cause"` // translated; "" unless unknown or explained elsewhere
 	CauseCode string         `json:"cause_code"`
