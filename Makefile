@@ -1,0 +1,65 @@
+# postseal: the tasks of a developer. `make help` lists them.
+
+GO ?= go
+FUZZTIME ?= 30s
+# Static analysis and vulnerability of the pinned tool come from go.mod's tool lines.
+STATICCHECK = $(GO) tool staticcheck
+
+.PHONY: help
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
+
+.PHONY: build
+build: ## build ./postseal, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -o postseal ./cmd/postseal
+
+.PHONY: test
+test: install check e2e browser ## install what tests need, then run every test there is
+
+.PHONY: install
+install: ## install the Debian packages that e2e and browser tests use
+	e2e/install
+
+.PHONY: check
+check: lint generated race ## what every commit must pass: format, vet, staticcheck, generated files, tests
+
+.PHONY: lint
+lint:
+	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags e2e ./e2e/...
+	$(GO) vet -tags browser ./report/...
+	$(STATICCHECK) ./...
+
+.PHONY: generate
+generate: ## write the files that are made from the rules
+	$(GO) run ./internal/gendocs docs
+
+.PHONY: generated
+generated: ## check that generated files are what the rules give
+	@dir=$$(mktemp -d) && $(GO) run ./internal/gendocs $$dir && \
+	  { diff -r docs/rules $$dir/rules && diff docs/score.md $$dir/score.md; } && rm -r $$dir || \
+	  { echo "docs/rules or docs/score.md is stale: run 'make generate'"; exit 1; }
+
+.PHONY: race
+race:
+	$(GO) test -race ./...
+
+.PHONY: e2e
+e2e: ## the built binary against real servers, in a network namespace (needs root)
+	$(GO) test -tags e2e -count 1 -timeout 10m ./e2e/...
+
+.PHONY: browser
+browser: ## the HTML report in Chromium
+	$(GO) test -tags browser -count 1 -timeout 5m -run Browser ./report/...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target, FUZZTIME each
+	@$(GO) list ./... | while read -r pkg; do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; done
+
+.PHONY: bench
+bench: ## the benchmarks; ratios within one run are what counts
+	$(GO) test -run '^$$' -bench . -benchmem ./...
