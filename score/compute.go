@@ -155,16 +155,3 @@ func Unmeasured(s State) []Line {
 	}
 	return lines
 }
-
-// PolicyPart turns a policy word into the part it earns (a DMARC p, sp or np):
-// reject 1, quarantine 10/14, anything else 0; under t=y the next weaker
-// policy counts (RFC 9989 §4.7).
-func PolicyPart(policy string, testing bool) Part {
-	switch {
-	case policy == "reject" && !testing:
-		return Full
-	case policy == "reject", policy == "quarantine" && !testing:
-		return Most
-	}
-	return Nothing
-}

@@ -139,19 +139,3 @@ func TestCategories(t *testing.T) {
 		t.Errorf("unmeasured: got %+v", lines)
 	}
 }
-
-func TestPolicyPart(t *testing.T) {
-	for _, tc := range []struct {
-		policy  string
-		testing bool
-		want    Part
-	}{
-		{"reject", false, Full}, {"reject", true, Most},
-		{"quarantine", false, Most}, {"quarantine", true, Nothing},
-		{"none", false, Nothing}, {"none", true, Nothing}, {"", false, Nothing},
-	} {
-		if got := PolicyPart(tc.policy, tc.testing); got != tc.want {
-			t.Errorf("PolicyPart(%q, %v): got %d, want %d", tc.policy, tc.testing, got, tc.want)
-		}
-	}
-}
