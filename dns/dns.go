@@ -54,11 +54,17 @@ type Answer struct {
 	// means "could not tell", not "insecure".
 	Trusted bool `json:"trusted"`
 
+	// Zone is the zone that denies, from the SOA beside a denial; "" where the
+	// reply had none.
+	Zone Name `json:"zone"`
+
 	Server string        `json:"server"`  // who answered: "192.0.2.53:53", "tls://…", "zone example.com.zone"
-	Took   time.Duration `json:"-"`       // of the exchange on the wire; 0 from the cache
+	Took   time.Duration `json:"-"`       // of the exchange on the wire, whoever asked first; 0 from zone files
 	Size   int           `json:"size"`    // octets of the reply: header, question and answer, without EDNS and additions
 	TookMS float64       `json:"took_ms"` // Took in milliseconds, for reports
 	TTLSec uint32        `json:"ttl"`     // TTL in seconds, for reports
+
+	Packets int `json:"-"` // messages sent for it, whoever asked first
 }
 
 // Owner is the name that owns the records: the end of the CNAME chain.
@@ -137,7 +143,8 @@ type Error struct {
 	// the fault is the domain's own, not ours.
 	Authoritative bool `json:"authoritative"`
 
-	Err error `json:"-"` // the cause, for errors.Is
+	Packets int   `json:"-"` // messages sent in vain
+	Err     error `json:"-"` // the cause, for errors.Is
 }
 
 func (e *Error) Error() string {

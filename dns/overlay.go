@@ -3,6 +3,7 @@ package dns
 import (
 	"context"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -79,6 +80,9 @@ func Follow(ctx context.Context, name Name, qtype Type, step func(Name) (Step, e
 	size := header + question + nameLen(name)
 	secure := true
 	for n := name; ; {
+		if len(a.Chain) > maxChain {
+			return Answer{}, loopError(name, qtype, a.Server)
+		}
 		if err := n.Check(); err != nil {
 			return Answer{}, &Error{Name: name, Type: qtype, Kind: BadName, Detail: err.Error()}
 		}
@@ -87,7 +91,7 @@ func Follow(ctx context.Context, name Name, qtype Type, step func(Name) (Step, e
 		}
 		s, err := step(n)
 		if err != nil {
-			return Answer{}, err
+			return Answer{}, errorAt(err, name, n, qtype)
 		}
 		if s.answer != nil {
 			return joined(a, s.answer)
@@ -97,18 +101,36 @@ func Follow(ctx context.Context, name Name, qtype Type, step func(Name) (Step, e
 		a.TTL = min(a.TTL, s.TTL)
 		a.Chain = append(a.Chain, s.passed...)
 		a.Server = s.Server
+		a.Took += s.took
+		a.Packets += s.packets
+		if len(a.Chain) > maxChain {
+			return Answer{}, loopError(name, qtype, s.Server)
+		}
 		if s.Target == "" {
+			a.TookMS = float64(a.Took.Microseconds()) / 1000
+			a.Zone = s.Zone
 			a.Status, a.Records, a.Size = s.Status, s.Records, size
+			if a.Records == nil {
+				a.Records = []Record{}
+			}
 			a.AD, a.Trusted = secure, s.Trusted
 			a.TTLSec = uint32(a.TTL / time.Second)
 			return a, nil
 		}
 		a.Chain = append(a.Chain, s.Target)
 		n = s.Target
-		if len(a.Chain) > maxChain {
-			return Answer{}, loopError(name, qtype, s.Server)
-		}
 	}
+}
+
+// errorAt says which name failed where it is not the name that was asked.
+func errorAt(err error, asked, at Name, qtype Type) error {
+	e := *AsError(err, at, qtype)
+	if asked == at {
+		return &e
+	}
+	e.Name = asked
+	e.Detail = strings.TrimPrefix(e.Detail+", at "+at.String(), ", ")
+	return &e
 }
 
 // joined is the answer of the next resolver with the chain before it. What

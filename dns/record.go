@@ -38,6 +38,10 @@ func nameOf(s string) Name {
 	return Name(b.String())
 }
 
+// FromPresentation makes a Name of presentation form (RFC 1035 §5.1), as zone
+// files and resource records have it: escapes are read, not escaped again.
+func FromPresentation(s string) Name { return nameOf(s) }
+
 // writeLabelOctet writes one octet of a label in presentation form, lower-case.
 func writeLabelOctet(b *strings.Builder, c byte) {
 	switch {

@@ -40,7 +40,10 @@ const defaultTTL = 3600 // seconds, where the file has no $TTL
 // the owner of the first SOA record. $INCLUDE is refused. Errors name file and
 // line.
 func ParseZone(r io.Reader, origin Name, file string) (*Zone, error) {
-	z := &Zone{Origin: origin, File: file}
+	z := &Zone{File: file}
+	if origin != "" {
+		z.Origin = nameOf(string(origin))
+	}
 	if err := z.parse(r); err != nil {
 		return nil, err
 	}
@@ -176,12 +179,15 @@ type Step struct {
 	Cut     Name // set when the name was delegated: not this zone's to answer
 	Size    int  // octets of the records in a reply
 
+	Zone    Name   // the zone that denies
 	Server  string // who says so
 	Secure  bool   // authenticated data
 	Trusted bool   // Secure can be believed
 
-	passed []Name  // hops on the way to Target
-	answer *Answer // the rest of the chain, had from elsewhere
+	took    time.Duration
+	packets int
+	passed  []Name  // hops before Target, or before the records
+	answer  *Answer // the rest of the chain, had from elsewhere
 }
 
 // Lookup says what the zone holds for one name and type, as its authoritative
@@ -219,7 +225,7 @@ func (z *Zone) Lookup(name Name, qtype Type) Step {
 func (z *Zone) wildcard(name, encloser Name, qtype Type) Step {
 	star := encloser.Child("*")
 	if z.nodes[star] == nil {
-		return Step{Status: NXDomain, TTL: z.negTTL, Source: encloser}
+		return Step{Status: NXDomain, TTL: z.negTTL, Source: encloser, Zone: z.denier()}
 	}
 	return z.at(name, star, qtype)
 }
@@ -232,7 +238,15 @@ func (z *Zone) at(name, source Name, qtype Type) Step {
 	if set := z.set(source, TypeCNAME); set != nil {
 		return z.found(name, source, set, set.records[0].Host)
 	}
-	return Step{Status: NoData, TTL: z.negTTL, Source: source}
+	return Step{Status: NoData, TTL: z.negTTL, Source: source, Zone: z.denier()}
+}
+
+// denier is the zone's name where it has the SOA that a denial shows.
+func (z *Zone) denier() Name {
+	if z.set(z.Origin, TypeSOA) == nil {
+		return ""
+	}
+	return z.Origin
 }
 
 func (z *Zone) found(name, source Name, set *rrset, target Name) Step {

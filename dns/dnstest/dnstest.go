@@ -10,10 +10,13 @@
 //	broken.example.   TXT  ; !servfail     this question fails so: servfail,
 //	                                       refused, timeout, truncate, lame
 //	dead.example.     ANY  ; !timeout      every type at that name
+//	signed.example.   TXT "x" ; !bogus     SERVFAIL, but an answer to ResolveCD
+//	example.com.  SOA …  ; !at 5.6.7.8     what AskServer gets from that server only
+//	; !at 5.6.7.8 refused                  how that server fails every AskServer
 //	; !secure example.com.                 answers at and under the name carry AD
 //	; !trusted                             AD can be believed, and nothing is secure
 //
-// A line with a failure word may have record data, which is not read. Without
+// A line with another failure word may have record data, which is not read. Without
 // !secure and !trusted, answers are not Trusted: whether they are secure could
 // not be told. In process a failure is an *dns.Error at once; a timeout does
 // not sleep.
