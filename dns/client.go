@@ -143,7 +143,7 @@ var rank = map[Kind]int{Network: 1, Timeout: 2, Malformed: 3, Lame: 4, Refused: 
 
 func (c *Client) ask(ctx context.Context, srv *server, q query, try time.Duration) (Step, *Error) {
 	begin := time.Now()
-	m, size, err := srv.t.exchange(ctx, q, try)
+	m, err := srv.t.exchange(ctx, q, try)
 	if err != nil {
 		e, ok := errors.AsType[*Error](err)
 		if !ok {
@@ -162,7 +162,7 @@ func (c *Client) ask(ctx context.Context, srv *server, q query, try time.Duratio
 	if !q.recurse && !m.Authoritative {
 		return Step{}, &Error{Kind: Lame, Detail: "the answer is not authoritative"}
 	}
-	s := stepOf(m, q, size)
+	s := stepOf(m, q)
 	s.Server, s.Trusted, s.took = srv.name, srv.trusted, time.Since(begin)
 	s.Secure = s.Secure && srv.trusted
 	return s, nil

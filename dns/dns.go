@@ -60,7 +60,7 @@ type Answer struct {
 
 	Server string        `json:"server"`  // who answered: "192.0.2.53:53", "tls://…", "zone example.com.zone"
 	Took   time.Duration `json:"-"`       // of the exchange on the wire, whoever asked first; 0 from zone files
-	Size   int           `json:"size"`    // octets of the reply: header, question and answer, without EDNS and additions
+	Size   int           `json:"size"`    // octets of header, question and answer; owners compressed, data not
 	TookMS float64       `json:"took_ms"` // Took in milliseconds, for reports
 	TTLSec uint32        `json:"ttl"`     // TTL in seconds, for reports
 

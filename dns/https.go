@@ -51,41 +51,41 @@ func newHTTPSServer(spec string, cfg *Config, sent *atomic.Int64) (transport, er
 
 func (h *https) Close() { h.client.CloseIdleConnections() }
 
-func (h *https) exchange(ctx context.Context, q query, try time.Duration) (*mdns.Msg, int, error) {
+func (h *https) exchange(ctx context.Context, q query, try time.Duration) (*mdns.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, streamTries*try)
 	defer cancel()
 	name := q.name.FQDN()
 	out, err := q.pack(0, name, true) // RFC 8484 §4.1: ID 0, so that caches can serve it
 	if err != nil {
-		return nil, 0, &Error{Kind: BadName, Detail: err.Error(), Err: err}
+		return nil, &Error{Kind: BadName, Detail: err.Error(), Err: err}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url, bytes.NewReader(out))
 	if err != nil {
-		return nil, 0, netError(err)
+		return nil, netError(err)
 	}
 	req.Header.Set("Content-Type", dnsMessage)
 	req.Header.Set("Accept", dnsMessage)
 	q.count(h.sent)
 	resp, err := h.client.Do(req)
 	if err != nil {
-		return nil, 0, netError(err)
+		return nil, netError(err)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxMessage+1))
 	switch {
 	case err != nil:
-		return nil, 0, netError(err)
+		return nil, netError(err)
 	case resp.StatusCode != http.StatusOK:
-		return nil, 0, &Error{Kind: Network, Detail: fmt.Sprintf("HTTP status %d", resp.StatusCode)}
+		return nil, &Error{Kind: Network, Detail: fmt.Sprintf("HTTP status %d", resp.StatusCode)}
 	case len(b) > maxMessage:
-		return nil, 0, &Error{Kind: Malformed, Detail: "a reply over 65535 octets"}
+		return nil, &Error{Kind: Malformed, Detail: "a reply over 65535 octets"}
 	}
 	m := new(mdns.Msg)
 	if err := m.Unpack(b); err != nil {
-		return nil, 0, &Error{Kind: Malformed, Detail: err.Error(), Err: err}
+		return nil, &Error{Kind: Malformed, Detail: err.Error(), Err: err}
 	}
 	if q.match(m, name) == matchNone {
-		return nil, 0, &Error{Kind: Malformed, Detail: "the reply is for another question"}
+		return nil, &Error{Kind: Malformed, Detail: "the reply is for another question"}
 	}
-	return m, len(b), nil
+	return m, nil
 }

@@ -167,16 +167,18 @@ const maxRecords = 1000
 
 // stepOf reads a usable reply to q: the CNAME chain as far as the reply has it,
 // and what stands at its end.
-func stepOf(m *mdns.Msg, q query, wire int) Step {
-	s := Step{Status: NoData, Secure: m.AuthenticatedData, Size: answerSize(m, wire) - 12 - 4 - nameLen(q.name)}
+func stepOf(m *mdns.Msg, q query) Step {
+	s := Step{Status: NoData, Secure: m.AuthenticatedData}
 	ttl := ^uint32(0)
 	end := q.name
 	for range maxChain + 1 {
-		target, t, ok := cnameAt(m.Answer, end)
-		if !ok || q.qtype == TypeCNAME {
+		c := cnameAt(m.Answer, end)
+		if c == nil || q.qtype == TypeCNAME {
 			break
 		}
-		ttl = min(ttl, t)
+		target := nameOf(c.Target)
+		ttl = min(ttl, c.Hdr.Ttl)
+		s.Size += packedSize(c)
 		s.passed = append(s.passed, target)
 		end = target
 	}
@@ -187,6 +189,7 @@ func stepOf(m *mdns.Msg, q query, wire int) Step {
 		}
 		if r := recordOf(rr); r.Name == end {
 			s.Records = append(s.Records, r)
+			s.Size += packedSize(rr)
 			ttl = min(ttl, r.TTL)
 		}
 	}
@@ -218,25 +221,11 @@ func stepOf(m *mdns.Msg, q query, wire int) Step {
 	return s
 }
 
-func cnameAt(answer []mdns.RR, owner Name) (target Name, ttl uint32, ok bool) {
+func cnameAt(answer []mdns.RR, owner Name) *mdns.CNAME {
 	for _, rr := range answer {
-		if c, is := rr.(*mdns.CNAME); is && nameOf(c.Hdr.Name) == owner {
-			return nameOf(c.Target), c.Hdr.Ttl, true
+		if c, ok := rr.(*mdns.CNAME); ok && nameOf(c.Hdr.Name) == owner {
+			return c
 		}
 	}
-	return "", 0, false
-}
-
-// answerSize counts header, question and answer of a reply.
-func answerSize(m *mdns.Msg, wire int) int {
-	if len(m.Ns) == 0 && len(m.Extra) <= 1 {
-		if opt := m.IsEdns0(); opt != nil {
-			return wire - mdns.Len(opt)
-		}
-		if len(m.Extra) == 0 {
-			return wire
-		}
-	}
-	short := mdns.Msg{MsgHdr: m.MsgHdr, Compress: true, Question: m.Question, Answer: m.Answer}
-	return short.Len()
+	return nil
 }

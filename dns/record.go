@@ -102,6 +102,9 @@ func recordOf(rr mdns.RR) Record {
 	switch rr := rr.(type) {
 	case *mdns.TXT:
 		r.Strings = unescapeAll(rr.Txt)
+	case *mdns.RFC3597:
+		// The header in its String is another one (RFC 3597 §5).
+		r.Data = fmt.Sprintf("\\# %d %s", len(rr.Rdata)/2, rr.Rdata)
 	case *mdns.SPF:
 		r.Strings = unescapeAll(rr.Txt)
 	case *mdns.A:
@@ -126,6 +129,22 @@ func recordOf(rr mdns.RR) Record {
 		r.SOA = &SOA{MName: nameOf(rr.Ns), RName: nameOf(rr.Mbox), Serial: rr.Serial, Minimum: rr.Minttl}
 	}
 	return r
+}
+
+// packedSize counts the octets of a record in a reply, its owner as a pointer
+// to where the name stands already and its data without compression.
+func packedSize(rr mdns.RR) int {
+	const pointer, fixed = 2, 10
+	n := pointer + fixed
+	switch rr := rr.(type) {
+	case *mdns.TXT:
+		for _, s := range rr.Txt {
+			n += 1 + len(unescape(s)) // mdns.Len counts escapes as written
+		}
+	default:
+		n = pointer + mdns.Len(rr) - mdns.Len(&mdns.ANY{Hdr: *rr.Header()}) + fixed
+	}
+	return n
 }
 
 // unhex decodes as far as the digits go: what a stranger wrote need not be even.

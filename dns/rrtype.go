@@ -2,6 +2,8 @@ package dns
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	mdns "github.com/miekg/dns"
 )
@@ -44,6 +46,11 @@ func (t *Type) UnmarshalText(b []byte) error {
 		return nil
 	}
 	v, ok := mdns.StringToType[string(b)]
+	if digits, unknown := strings.CutPrefix(string(b), "TYPE"); !ok && unknown {
+		// RFC 3597 §5: TYPE65300
+		n, err := strconv.ParseUint(digits, 10, 16)
+		v, ok = uint16(n), err == nil
+	}
 	if !ok {
 		return fmt.Errorf("dns: unknown record type %q", b)
 	}

@@ -22,6 +22,9 @@ type RunConfig struct {
 	CacheBytes   uint64 // bound of the cache; 0 means 64 MiB
 	NoLog        bool   // keep no run-wide log: it grows with the number of domains
 	AllowPrivate bool   // AskServer may go to special-purpose addresses
+
+	// Redirect sends what AskServer asks elsewhere, if it says so; nil for never.
+	Redirect func(netip.AddrPort) (netip.AddrPort, bool)
 }
 
 // Run is the resolver of a run: zones, cache, recording and network in one.
@@ -107,15 +110,21 @@ func (r *Run) AskServer(ctx context.Context, addr netip.AddrPort, name Name, qty
 	if r.cfg.Tape.Playing() {
 		return r.played.play(key, name, qtype)
 	}
-	if r.cfg.Offline {
-		return Answer{}, &Error{Name: name, Type: qtype, Kind: Offline, Server: addr.String(), Detail: "the network is not used"}
-	}
 	var a Answer
 	var err error
-	if block := special.Block(addr.Addr().Unmap()); block != "" && !r.cfg.AllowPrivate {
+	to, redirected := addr, false
+	if r.cfg.Redirect != nil {
+		if dest, ok := r.cfg.Redirect(addr); ok {
+			to, redirected = dest, true
+		}
+	}
+	if r.cfg.Offline && !redirected {
+		return Answer{}, &Error{Name: name, Type: qtype, Kind: Offline, Server: addr.String(), Detail: "the network is not used"}
+	}
+	if block := special.Block(addr.Addr().Unmap()); block != "" && !r.cfg.AllowPrivate && !redirected {
 		err = &Error{Name: name, Type: qtype, Kind: Network, Server: addr.String(), Detail: "not asked: " + block + " address"}
 	} else {
-		a, err = askServer(ctx, addr, name, qtype, &r.direct)
+		a, err = askServer(ctx, to, name, qtype, &r.direct)
 	}
 	return a, keep(r.cfg.Tape, key, name, qtype, &a, err)
 }

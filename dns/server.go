@@ -43,7 +43,7 @@ const (
 // transport puts one query to one server. The context bounds it all, try
 // bounds the wait for a datagram. Errors are *Error without name and server.
 type transport interface {
-	exchange(ctx context.Context, q query, try time.Duration) (m *mdns.Msg, size int, err error)
+	exchange(ctx context.Context, q query, try time.Duration) (*mdns.Msg, error)
 	Close()
 }
 

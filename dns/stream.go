@@ -66,7 +66,7 @@ func (s *stream) Close() {
 	s.readers.Wait()
 }
 
-func (s *stream) exchange(ctx context.Context, q query, try time.Duration) (*mdns.Msg, int, error) {
+func (s *stream) exchange(ctx context.Context, q query, try time.Duration) (*mdns.Msg, error) {
 	if try > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, streamTries*try)
@@ -75,19 +75,19 @@ func (s *stream) exchange(ctx context.Context, q query, try time.Duration) (*mdn
 	for {
 		c, fresh, err := s.get(ctx)
 		if err != nil {
-			return nil, 0, netError(err)
+			return nil, netError(err)
 		}
-		m, size, err := c.ask(ctx, q, s.sent)
+		m, err := c.ask(ctx, q, s.sent)
 		switch {
 		case err == nil:
-			return m, size, nil
+			return m, nil
 		case !fresh && c.broken() != nil && ctx.Err() == nil:
 			continue // RFC 7766 §6.2.4: servers close idle connections at any time
 		}
 		if e, ok := errors.AsType[*Error](err); ok {
-			return nil, 0, e
+			return nil, e
 		}
-		return nil, 0, netError(err)
+		return nil, netError(err)
 	}
 }
 
@@ -173,40 +173,40 @@ func (c *streamConn) broken() error {
 	return c.err
 }
 
-func (c *streamConn) ask(ctx context.Context, q query, sent *atomic.Int64) (*mdns.Msg, int, error) {
+func (c *streamConn) ask(ctx context.Context, q query, sent *atomic.Int64) (*mdns.Msg, error) {
 	id, ch, seen, err := c.enter()
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	name := q.name.FQDN()
 	out, err := q.pack(id, name, true)
 	if err != nil {
 		c.leave(id)
-		return nil, 0, &Error{Kind: BadName, Detail: err.Error(), Err: err}
+		return nil, &Error{Kind: BadName, Detail: err.Error(), Err: err}
 	}
 	q.count(sent)
 	if err := c.send(ctx, out); err != nil {
 		c.fail(err)
-		return nil, 0, err
+		return nil, err
 	}
 	select {
 	case b, ok := <-ch:
 		if !ok {
-			return nil, 0, c.broken()
+			return nil, c.broken()
 		}
 		m := new(mdns.Msg)
 		if err := m.Unpack(b); err != nil {
-			return nil, 0, &Error{Kind: Malformed, Detail: err.Error(), Err: err}
+			return nil, &Error{Kind: Malformed, Detail: err.Error(), Err: err}
 		}
 		if q.match(m, name) == matchNone {
-			return nil, 0, &Error{Kind: Malformed, Detail: "the reply is for another question"}
+			return nil, &Error{Kind: Malformed, Detail: "the reply is for another question"}
 		}
-		return m, len(b), nil
+		return m, nil
 	case <-ctx.Done():
 		if c.leave(id) == seen && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			c.fail(ctx.Err()) // nothing came at all: the next question dials anew
 		}
-		return nil, 0, ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 

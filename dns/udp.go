@@ -58,13 +58,12 @@ var (
 	errEDNS = errors.New("the server does not read EDNS")
 )
 
-func (u *udp) exchange(ctx context.Context, q query, try time.Duration) (*mdns.Msg, int, error) {
+func (u *udp) exchange(ctx context.Context, q query, try time.Duration) (*mdns.Msg, error) {
 	var m *mdns.Msg
-	var size int
 	var err error
 	for range 3 { // at most once more without each of the two niceties
 		mixed, edns := !u.plainCase.Load(), !u.plainDNS.Load()
-		m, size, err = u.once(ctx, q, try, mixed, edns)
+		m, err = u.once(ctx, q, try, mixed, edns)
 		switch {
 		case errors.Is(err, errCase):
 			u.plainCase.Store(true)
@@ -77,18 +76,18 @@ func (u *udp) exchange(ctx context.Context, q query, try time.Duration) (*mdns.M
 	}
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok {
-			return nil, 0, e
+			return nil, e
 		}
-		return nil, 0, netError(err)
+		return nil, netError(err)
 	}
 	if !m.Truncated {
-		return m, size, nil
+		return m, nil
 	}
-	m, size, err = u.tcp.exchange(ctx, q, 0)
+	m, err = u.tcp.exchange(ctx, q, 0)
 	if err != nil {
-		return nil, 0, truncated(err)
+		return nil, truncated(err)
 	}
-	return m, size, nil
+	return m, nil
 }
 
 // truncated is the error when TCP did not give what UDP could not.
@@ -105,7 +104,7 @@ func truncated(err error) *Error {
 
 // once sends one datagram and waits for its reply. Replies that do not match
 // are dropped, as forged ones would be.
-func (u *udp) once(ctx context.Context, q query, try time.Duration, mixed, edns bool) (*mdns.Msg, int, error) {
+func (u *udp) once(ctx context.Context, q query, try time.Duration, mixed, edns bool) (*mdns.Msg, error) {
 	name := q.name.FQDN()
 	if mixed {
 		name = mixCase(name)
@@ -113,11 +112,11 @@ func (u *udp) once(ctx context.Context, q query, try time.Duration, mixed, edns 
 	id := newID()
 	out, err := q.pack(id, name, edns)
 	if err != nil {
-		return nil, 0, &Error{Kind: BadName, Detail: err.Error(), Err: err}
+		return nil, &Error{Kind: BadName, Detail: err.Error(), Err: err}
 	}
 	c, err := u.get(ctx)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	deadline := time.Now().Add(try)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
@@ -125,34 +124,34 @@ func (u *udp) once(ctx context.Context, q query, try time.Duration, mixed, edns 
 	}
 	if err := c.SetDeadline(deadline); err != nil {
 		c.Conn.Close()
-		return nil, 0, err
+		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
-	m, size, err := u.talk(c, q, out, id, name, edns)
+	m, err := u.talk(c, q, out, id, name, edns)
 	if !stop() || err != nil {
 		c.Conn.Close() // a late reply must not meet the next question
 		if err != nil && ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return m, size, err
+		return m, err
 	}
 	u.put(c)
-	return m, size, nil
+	return m, nil
 }
 
-func (u *udp) talk(c *udpConn, q query, out []byte, id uint16, name string, edns bool) (*mdns.Msg, int, error) {
+func (u *udp) talk(c *udpConn, q query, out []byte, id uint16, name string, edns bool) (*mdns.Msg, error) {
 	q.count(u.sent)
 	if _, err := c.Write(out); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	var garbage error
 	for {
 		n, err := c.Read(c.buf[:])
 		if err != nil {
 			if garbage != nil {
-				return nil, 0, &Error{Kind: Malformed, Detail: garbage.Error()}
+				return nil, &Error{Kind: Malformed, Detail: garbage.Error()}
 			}
-			return nil, 0, err
+			return nil, err
 		}
 		in := c.buf[:n]
 		if n < 12 {
@@ -165,7 +164,7 @@ func (u *udp) talk(c *udpConn, q query, out []byte, id uint16, name string, edns
 		m := new(mdns.Msg)
 		if err := m.Unpack(in); err != nil {
 			if m.Response && m.Truncated && q.match(m, name) == matchExact {
-				return m, n, nil // cut in the middle of a record: TCP has it whole
+				return m, nil // cut in the middle of a record: TCP has it whole
 			}
 			garbage = err
 			continue
@@ -173,11 +172,11 @@ func (u *udp) talk(c *udpConn, q query, out []byte, id uint16, name string, edns
 		switch q.match(m, name) {
 		case matchExact:
 			if edns && m.IsEdns0() == nil && (m.Rcode == mdns.RcodeFormatError || m.Rcode == mdns.RcodeNotImplemented) {
-				return nil, 0, errEDNS // RFC 6891 §7
+				return nil, errEDNS // RFC 6891 §7
 			}
-			return m, n, nil
+			return m, nil
 		case matchCase:
-			return nil, 0, errCase
+			return nil, errCase
 		}
 	}
 }

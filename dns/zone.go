@@ -34,6 +34,14 @@ type rrset struct {
 	ttl     uint32
 }
 
+func (s *rrset) size() int {
+	n := 0
+	for _, rr := range s.rrs {
+		n += packedSize(rr)
+	}
+	return n
+}
+
 const defaultTTL = 3600 // seconds, where the file has no $TTL
 
 // ParseZone reads a zone in the form of RFC 1035 §5. Without an origin, it is
@@ -250,7 +258,7 @@ func (z *Zone) denier() Name {
 }
 
 func (z *Zone) found(name, source Name, set *rrset, target Name) Step {
-	s := Step{Status: Found, Source: source, Target: target, TTL: time.Duration(set.ttl) * time.Second, Size: packedSize(set.rrs)}
+	s := Step{Status: Found, Source: source, Target: target, TTL: time.Duration(set.ttl) * time.Second, Size: set.size()}
 	if target != "" {
 		return s
 	}
@@ -278,18 +286,8 @@ func (z *Zone) dname(name, owner Name, set *rrset) Step {
 	}
 	return Step{
 		Status: Found, Source: owner, Target: target.Child(prefix),
-		TTL: time.Duration(set.ttl) * time.Second, Size: packedSize(set.rrs),
+		TTL: time.Duration(set.ttl) * time.Second, Size: set.size(),
 	}
-}
-
-// packedSize counts the octets of an RRset in a reply, its owner name as a
-// pointer to the question.
-func packedSize(rrs []mdns.RR) int {
-	n := 0
-	for _, rr := range rrs {
-		n += mdns.Len(rr) - len(rr.Header().Name) - 1 + 2
-	}
-	return n
 }
 
 // lineReader counts the lines that the zone parser has read. It is an

@@ -174,7 +174,7 @@ broken.test. TXT ; !servfail
 			" via c6.provider.test via c7.provider.test via c8.provider.test 5.6.7.8",
 		"tochain.example.com A": "found via c1.provider.test via c2.provider.test via c3.provider.test via c4.provider.test" +
 			" via c5.provider.test via c6.provider.test via c7.provider.test via c8.provider.test 5.6.7.8",
-		"broken.test TXT":                        "error servfail",
+		"broken.test TXT":                       "error servfail",
 		strings.Repeat("a.", 130) + "example A": "error bad-name",
 	}.check(t, dns.Overlay([]*dns.Zone{parent, child}, live))
 

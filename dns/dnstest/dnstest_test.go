@@ -3,6 +3,8 @@ package dnstest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -139,5 +141,45 @@ func TestCount(t *testing.T) {
 	}
 	if w.Count("www.example.com", dns.TypeA) != 3 || w.Count("mx1.example.com", dns.TypeA) != 0 || w.Total() != 3 {
 		t.Errorf("counted %v", w.counts)
+	}
+}
+
+func TestWords(t *testing.T) {
+	w, err := Parse(`
+$ORIGIN example.com.
+@ SOA ns root 1 2 3 4 5
+@ SOA ns root 9 2 3 4 5 ; !at 5.6.7.9
+; !at 5.6.7.10 refused
+signed TXT "x" ; !bogus
+nodata TXT     ; !bogus
+first  TXT     ; !servfail
+       MX 0 .
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	for addr, want := range map[string]string{"5.6.7.8:53": "1", "5.6.7.9:53": "9", "5.6.7.10:53": "refused"} {
+		a, err := w.AskServer(ctx, netip.MustParseAddrPort(addr), "example.com", dns.TypeSOA)
+		got := ""
+		if err != nil {
+			got = string(dns.AsError(err, "", 0).Kind)
+		} else {
+			got = fmt.Sprint(a.Records[0].SOA.Serial)
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", addr, got, want)
+		}
+	}
+	if got := show(w, "first.example.com", "MX"); got != "found 0 ." {
+		t.Errorf("the owner of the line above: %s", got)
+	}
+	for name, want := range map[dns.Name]dns.Status{"signed.example.com": dns.Found, "nodata.example.com": dns.NoData} {
+		if got := show(w, name, "TXT"); got != "error servfail" {
+			t.Errorf("%s: %s", name, got)
+		}
+		if a, err := w.ResolveCD(ctx, name, dns.TypeTXT); err != nil || a.Status != want {
+			t.Errorf("%s with checking disabled: %+v, %v", name, a, err)
+		}
 	}
 }

@@ -1,0 +1,630 @@
+package dns_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	mdns "github.com/miekg/dns"
+	"go.uber.org/goleak"
+
+	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/dns/dnstest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newClient(t testing.TB, cfg dns.Config) *dns.Client {
+	t.Helper()
+	c, err := dns.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+const world = `
+example.com.        MX 10 mx.example.com.
+example.com.        TXT "v=spf1 -all"
+example.com.        TXT "a" "" "\200\"x"
+mx.example.com.     A 5.6.7.8
+www.example.com.    CNAME mx.example.com.
+a.b.example.com.    TXT "deep"
+c0.test. CNAME c1.test.
+c1.test. CNAME c2.test.
+c2.test. TXT "end"
+loop.test. CNAME loop.test.
+sf.test.    TXT ; !servfail
+ref.test.   TXT ; !refused
+dead.test.  ANY ; !timeout
+big.test.   TXT ; !truncate
+lame.test.  TXT ; !lame
+bog.test.   TXT "unsigned" ; !bogus
+; !secure example.com.
+` // and a TXT RRset that does not fit a datagram
+
+var large = func() string {
+	var b strings.Builder
+	for i := range 12 {
+		fmt.Fprintf(&b, "large.test. TXT \"%d %s\"\n", i, strings.Repeat("x", 200))
+	}
+	return b.String()
+}()
+
+func TestClient(t *testing.T) {
+	srv := dnstest.Serve(t, world+large)
+	c := newClient(t, dns.Config{Servers: []string{srv.Addr.String()}, Timeout: 600 * time.Millisecond})
+	same := want{
+		"example.com MX":       "found 10 mx.example.com.",
+		"example.com TXT":      `found "v=spf1 -all" "a" "" "\200\"x"`,
+		"www.example.com A":    "found via mx.example.com 5.6.7.8",
+		"www.example.com AAAA": "nodata via mx.example.com",
+		"b.example.com TXT":    "nodata",
+		"no.example.com TXT":   "nxdomain",
+		"c0.test TXT":          `found via c1.test via c2.test "end"`,
+		"loop.test TXT":        "error loop",
+	}
+	same.check(t, c)
+	if got := srv.Packets(); got != int64(len(same)) || c.Packets() != got {
+		t.Errorf("%d questions took %d packets at the server and %d at the client", len(same), got, c.Packets())
+	}
+	failing := want{
+		"sf.test TXT":                         "error servfail",
+		"ref.test TXT":                        "error refused",
+		"dead.test TXT":                       "error timeout",
+		"lame.test TXT":                       "error lame",
+		"bog.test TXT":                        "error servfail",
+		strings.Repeat("a", 64) + ".test TXT": "error bad-name",
+		"..test TXT":                          "error bad-name",
+	}
+	failing.check(t, c)
+	inProcess, err := dnstest.Parse(world)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same.check(t, inProcess)
+	failing.check(t, inProcess)
+}
+
+func TestAnswerDetails(t *testing.T) {
+	srv := dnstest.Serve(t, world)
+	inProcess := dnstest.New(t, world)
+	c := newClient(t, dns.Config{Servers: []string{srv.Addr.String()}})
+	for _, name := range []dns.Name{"example.com", "www.example.com", "no.example.com", "c0.test"} {
+		a, err := c.Resolve(t.Context(), name, dns.TypeTXT)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := inProcess.Resolve(t.Context(), name, dns.TypeTXT)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.TTL != b.TTL || a.AD != b.AD || a.Trusted != b.Trusted || a.Size != b.Size {
+			t.Errorf("%s: over the wire %+v, in process %+v", name, a, b)
+		}
+		if a.Server != srv.Addr.String() || a.Took <= 0 || a.TookMS <= 0 || a.Packets != 1 {
+			t.Errorf("%s: server %q, took %v, %d packets", name, a.Server, a.Took, a.Packets)
+		}
+	}
+	if a, err := c.ResolveCD(t.Context(), "bog.test", dns.TypeTXT); err != nil || a.Status != dns.Found || a.AD {
+		t.Errorf("with checking disabled: %+v, %v", a, err)
+	}
+}
+
+func TestTruncation(t *testing.T) {
+	srv := dnstest.Serve(t, world+large)
+	c := newClient(t, dns.Config{Servers: []string{srv.Addr.String()}, Timeout: time.Second})
+	a, err := c.Resolve(t.Context(), "large.test", dns.TypeTXT)
+	if err != nil || len(a.Records) != 12 || a.Packets != 2 {
+		t.Errorf("%d records with %d packets, %v", len(a.Records), a.Packets, err)
+	}
+	// TCP carries many questions at once.
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			if a, err := c.Resolve(t.Context(), "large.test", dns.TypeTXT); err != nil || len(a.Records) != 12 {
+				t.Errorf("%d records, %v", len(a.Records), err)
+			}
+		})
+	}
+	wg.Wait()
+	if got := show(t, c, "big.test TXT"); got != "error truncated" {
+		t.Error(got)
+	}
+}
+
+// fakeUDP answers each datagram with what reply makes of it; nil sends nothing.
+func fakeUDP(t testing.TB, reply func(q *mdns.Msg) [][]byte) string {
+	t.Helper()
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 4096)
+		for {
+			n, from, err := pc.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			q := new(mdns.Msg)
+			if err := q.Unpack(buf[:n]); err != nil {
+				t.Errorf("the client sent garbage: %v", err)
+				continue
+			}
+			for _, b := range reply(q) {
+				pc.WriteTo(b, from)
+			}
+		}
+	}()
+	t.Cleanup(func() { pc.Close(); <-done })
+	return pc.LocalAddr().String()
+}
+
+func replyA(q *mdns.Msg, addr string) *mdns.Msg {
+	m := new(mdns.Msg)
+	m.SetReply(q)
+	m.RecursionAvailable = true
+	rr, err := mdns.NewRR(q.Question[0].Name + " 60 IN A " + addr)
+	if err != nil {
+		panic(err)
+	}
+	m.Answer = []mdns.RR{rr}
+	return m
+}
+
+func packed(m *mdns.Msg) []byte {
+	b, err := m.Pack()
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func TestForeignReplies(t *testing.T) {
+	good := func(q *mdns.Msg) []byte { return packed(replyA(q, "5.6.7.8")) }
+	bad := func(q *mdns.Msg, spoil func(*mdns.Msg)) []byte {
+		m := replyA(q, "6.6.6.6")
+		spoil(m)
+		return packed(m)
+	}
+	tests := []struct {
+		name  string
+		reply func(q *mdns.Msg) [][]byte
+		want  string
+	}{
+		{"wrong id, then the answer", func(q *mdns.Msg) [][]byte {
+			return [][]byte{bad(q, func(m *mdns.Msg) { m.Id++ }), good(q)}
+		}, "found 5.6.7.8"},
+		{"wrong id only", func(q *mdns.Msg) [][]byte {
+			return [][]byte{bad(q, func(m *mdns.Msg) { m.Id++ })}
+		}, "error timeout"},
+		{"wrong question, then the answer", func(q *mdns.Msg) [][]byte {
+			return [][]byte{bad(q, func(m *mdns.Msg) { m.Question[0].Name = "other.test." }), good(q)}
+		}, "found 5.6.7.8"},
+		{"wrong type", func(q *mdns.Msg) [][]byte {
+			return [][]byte{bad(q, func(m *mdns.Msg) { m.Question[0].Qtype = mdns.TypeMX })}
+		}, "error timeout"},
+		{"no question", func(q *mdns.Msg) [][]byte {
+			return [][]byte{bad(q, func(m *mdns.Msg) { m.Question = nil })}
+		}, "error timeout"},
+		{"a query", func(q *mdns.Msg) [][]byte { return [][]byte{packed(q)} }, "error timeout"},
+		{"garbage", func(q *mdns.Msg) [][]byte {
+			b := good(q)
+			return [][]byte{b[:len(b)-3]}
+		}, "error malformed"},
+		{"short", func(q *mdns.Msg) [][]byte { return [][]byte{{1, 2, 3}} }, "error malformed"},
+		{"garbage, then the answer", func(q *mdns.Msg) [][]byte {
+			b := good(q)
+			return [][]byte{{0}, b[:len(b)-3], b}
+		}, "found 5.6.7.8"},
+		{"records of other names", func(q *mdns.Msg) [][]byte {
+			m := replyA(q, "5.6.7.8")
+			other, _ := mdns.NewRR("other.test. 60 IN A 6.6.6.6")
+			m.Answer = append(m.Answer, other)
+			return [][]byte{packed(m)}
+		}, "found 5.6.7.8"},
+		{"lower case", func(q *mdns.Msg) [][]byte {
+			q.Question[0].Name = strings.ToLower(q.Question[0].Name)
+			return [][]byte{good(q)}
+		}, "found 5.6.7.8"},
+		{"no EDNS", func(q *mdns.Msg) [][]byte {
+			if q.IsEdns0() != nil {
+				return [][]byte{bad(q, func(m *mdns.Msg) { m.Rcode, m.Answer = mdns.RcodeFormatError, nil })}
+			}
+			return [][]byte{good(q)}
+		}, "found 5.6.7.8"},
+		{"notimp", func(q *mdns.Msg) [][]byte {
+			return [][]byte{bad(q, func(m *mdns.Msg) { m.Rcode, m.Answer = mdns.RcodeNotImplemented, nil })}
+		}, "error servfail"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newClient(t, dns.Config{Servers: []string{fakeUDP(t, tt.reply)}, Timeout: 300 * time.Millisecond})
+			if got := show(t, c, "a-name.with-letters.test A"); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// Letters come in random case, and a server that does not keep it costs one
+// packet once.
+func TestCaseRandomisation(t *testing.T) {
+	var mixed atomic.Int32
+	addr := fakeUDP(t, func(q *mdns.Msg) [][]byte {
+		if n := q.Question[0].Name; n != strings.ToLower(n) {
+			mixed.Add(1)
+			q.Question[0].Name = strings.ToLower(n)
+		}
+		return [][]byte{packed(replyA(q, "5.6.7.8"))}
+	})
+	c := newClient(t, dns.Config{Servers: []string{addr}})
+	for i := range 5 {
+		if got := show(t, c, fmt.Sprintf("name%d.long-enough-to-be-mixed.test A", i)); got != "found 5.6.7.8" {
+			t.Fatal(got)
+		}
+	}
+	if mixed.Load() != 1 || c.Packets() != 6 {
+		t.Errorf("%d names in mixed case, %d packets; want 1 and 6", mixed.Load(), c.Packets())
+	}
+}
+
+// A chain that the reply leaves open is followed.
+func TestOpenChain(t *testing.T) {
+	addr := fakeUDP(t, func(q *mdns.Msg) [][]byte {
+		m := replyA(q, "5.6.7.8")
+		if strings.EqualFold(q.Question[0].Name, "start.test.") {
+			rr, _ := mdns.NewRR("start.test. 20 IN CNAME end.test.")
+			m.Answer = []mdns.RR{rr}
+		}
+		return [][]byte{packed(m)}
+	})
+	c := newClient(t, dns.Config{Servers: []string{addr}})
+	a, err := c.Resolve(t.Context(), "start.test", dns.TypeA)
+	if err != nil || a.Owner() != "end.test" || len(a.Records) != 1 || a.TTLSec != 20 || a.Packets != 2 {
+		t.Errorf("got %+v, %v", a, err)
+	}
+}
+
+func TestExtendedError(t *testing.T) {
+	addr := fakeUDP(t, func(q *mdns.Msg) [][]byte {
+		m := new(mdns.Msg)
+		m.SetRcode(q, mdns.RcodeServerFailure)
+		m.SetEdns0(1232, false)
+		m.IsEdns0().Option = []mdns.EDNS0{&mdns.EDNS0_EDE{InfoCode: mdns.ExtendedErrorCodeDNSBogus, ExtraText: "no key"}}
+		return [][]byte{packed(m)}
+	})
+	_, err := newClient(t, dns.Config{Servers: []string{addr}}).Resolve(t.Context(), "x.test", dns.TypeA)
+	if e := dns.AsError(err, "", 0); e.Kind != dns.ServFail || e.Detail != "SERVFAIL, DNSSEC Bogus: no key" || e.Packets != 2 {
+		t.Errorf("got %+v", e)
+	}
+}
+
+func TestNextServer(t *testing.T) {
+	good := dnstest.Serve(t, "x.test. A 5.6.7.8")
+	for _, word := range []string{"refused", "servfail", "timeout", "lame"} {
+		bad := dnstest.Serve(t, "x.test. A ; !"+word)
+		c := newClient(t, dns.Config{Servers: []string{bad.Addr.String(), good.Addr.String()}, Timeout: time.Second})
+		if got := show(t, c, "x.test A"); got != "found 5.6.7.8" {
+			t.Errorf("after %s: %s", word, got)
+		}
+	}
+	// Denials are answers: the next server is not asked.
+	none := dnstest.Serve(t, "y.test. A 5.6.7.8")
+	before := good.Packets()
+	c := newClient(t, dns.Config{Servers: []string{none.Addr.String(), good.Addr.String()}})
+	if got := show(t, c, "x.test A"); got != "nxdomain" || good.Packets() != before {
+		t.Errorf("%s, %d packets to the second server", got, good.Packets()-before)
+	}
+}
+
+func TestDeadResolver(t *testing.T) {
+	addr := fakeUDP(t, func(*mdns.Msg) [][]byte { return nil })
+	c := newClient(t, dns.Config{Servers: []string{addr}, Timeout: 150 * time.Millisecond})
+	begin := time.Now()
+	for i := range 50 {
+		if got := show(t, c, fmt.Sprintf("n%d.test A", i)); got != "error timeout" {
+			t.Fatal(got)
+		}
+	}
+	if d := time.Since(begin); d > 2*time.Second {
+		t.Errorf("50 questions to a dead resolver took %v", d)
+	}
+	if n := c.Packets(); n > 4*3 {
+		t.Errorf("sent %d packets", n)
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := pc.LocalAddr().String()
+	pc.Close()
+	c := newClient(t, dns.Config{Servers: []string{addr}})
+	if got := show(t, c, "x.test A"); got != "error network" {
+		t.Error(got)
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	addr := fakeUDP(t, func(*mdns.Msg) [][]byte { return nil })
+	c := newClient(t, dns.Config{Servers: []string{addr}})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	_, err := c.Resolve(ctx, "x.test", dns.TypeA)
+	if e := dns.AsError(err, "", 0); e.Kind != dns.Timeout || time.Since(begin) > time.Second {
+		t.Errorf("%v after %v", err, time.Since(begin))
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	time.AfterFunc(20*time.Millisecond, cancel)
+	_, err = c.Resolve(ctx, "y.test", dns.TypeA)
+	if e := dns.AsError(err, "", 0); e.Kind != dns.Cancelled {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTrust(t *testing.T) {
+	// Loopback is trusted; that other addresses are not, TestSpecs sees.
+	srv := dnstest.Serve(t, "; !secure a.test.\na.test. A 5.6.7.8\nb.test. A 5.6.7.8")
+	c := newClient(t, dns.Config{Servers: []string{srv.Addr.String()}})
+	for name, want := range map[dns.Name]bool{"a.test": true, "b.test": false} {
+		if a, err := c.Resolve(t.Context(), name, dns.TypeA); err != nil || a.AD != want || !a.Trusted {
+			t.Errorf("%s: %+v, %v", name, a, err)
+		}
+	}
+}
+
+func TestSpecs(t *testing.T) {
+	conf := filepath.Join(t.TempDir(), "resolv.conf")
+	if err := os.WriteFile(conf, []byte("# none\nsearch example.com\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range []string{
+		"", "nonsense", "192.0.2.53:0", "192.0.2.53:99999", "udp://192.0.2.53", "tls://", "tls://a:0", "tls://a:b",
+		"https://", "https://user:pw@host/dns-query", "192.0.2.300", "system",
+	} {
+		if c, err := dns.New(dns.Config{Servers: []string{"127.0.0.1", spec}, ResolvConf: conf}); err == nil {
+			c.Close()
+			t.Errorf("%q was taken", spec)
+		}
+	}
+	for _, spec := range []string{
+		"192.0.2.53", "192.0.2.53:5353", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:53", "tls://192.0.2.53", "tls://[2001:db8::1]:853",
+		"tls://dns.example", "https://dns.example/dns-query", "https://dns.example:8443",
+	} {
+		c, err := dns.New(dns.Config{Servers: []string{spec}})
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		c.Close()
+	}
+}
+
+// certificate gives a self-made server certificate and the pool that has it.
+func certificate(t testing.TB, hosts ...string) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "dns"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	for _, h := range hosts {
+		if ip := net.ParseIP(h); ip != nil {
+			tmpl.IPAddresses = append(tmpl.IPAddresses, ip)
+		} else {
+			tmpl.DNSNames = append(tmpl.DNSNames, h)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(cert)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}
+
+func listenTLS(t testing.TB, w *dnstest.World, cert tls.Certificate) (netip.AddrPort, *atomic.Int32) {
+	t.Helper()
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conns atomic.Int32
+	s := &mdns.Server{Listener: counting{l, &conns}, Handler: mdns.HandlerFunc(func(rw mdns.ResponseWriter, q *mdns.Msg) {
+		if m := w.Reply(q, true); m != nil {
+			rw.WriteMsg(m)
+		}
+	})}
+	done, started := make(chan struct{}), make(chan struct{})
+	s.NotifyStartedFunc = func() { close(started) }
+	go func() { defer close(done); s.ActivateAndServe() }()
+	<-started
+	t.Cleanup(func() { s.Shutdown(); <-done })
+	return netip.MustParseAddrPort(l.Addr().String()), &conns
+}
+
+type counting struct {
+	net.Listener
+	n *atomic.Int32
+}
+
+func (c counting) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	if err == nil {
+		c.n.Add(1)
+	}
+	return conn, err
+}
+
+func TestTLS(t *testing.T) {
+	w, err := dnstest.Parse(world + large)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, pool := certificate(t, "127.0.0.1", "resolver.test")
+	addr, conns := listenTLS(t, w, cert)
+
+	c := newClient(t, dns.Config{Servers: []string{"tls://" + addr.String()}, RootCAs: pool})
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			if got := show(t, c, fmt.Sprintf("no%d.example.com TXT", i)); got != "nxdomain" {
+				t.Error(got)
+			}
+		})
+	}
+	wg.Wait()
+	want{
+		"example.com MX":    "found 10 mx.example.com.",
+		"www.example.com A": "found via mx.example.com 5.6.7.8",
+		"sf.test TXT":       "error servfail",
+	}.check(t, c)
+	if conns.Load() != 1 {
+		t.Errorf("%d connections for what one can carry", conns.Load())
+	}
+	a, err := c.Resolve(t.Context(), "example.com", dns.TypeMX)
+	if err != nil || !a.AD || !a.Trusted || a.Server != "tls://"+addr.String() {
+		t.Errorf("got %+v, %v", a, err)
+	}
+
+	// By name, the name is verified; the address comes from elsewhere.
+	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, addr.String())
+	}
+	byName := newClient(t, dns.Config{Servers: []string{"tls://resolver.test"}, RootCAs: pool, Dial: dial})
+	if got := show(t, byName, "example.com MX"); got != "found 10 mx.example.com." {
+		t.Error(got)
+	}
+	wrongName := newClient(t, dns.Config{Servers: []string{"tls://other.test"}, RootCAs: pool, Dial: dial})
+	if got := show(t, wrongName, "example.com MX"); got != "error network" {
+		t.Error(got)
+	}
+	noCA := newClient(t, dns.Config{Servers: []string{"tls://" + addr.String()}})
+	if got := show(t, noCA, "example.com MX"); got != "error network" {
+		t.Error(got)
+	}
+}
+
+// A server that closes the connection between two questions is dialled anew.
+func TestTLSReconnects(t *testing.T) {
+	w, err := dnstest.Parse(world)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, pool := certificate(t, "127.0.0.1")
+	addr, conns := listenTLS(t, w, cert)
+	var open net.Conn
+	c := newClient(t, dns.Config{Servers: []string{"tls://" + addr.String()}, RootCAs: pool, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		var err error
+		open, err = new(net.Dialer).DialContext(ctx, network, address)
+		return open, err
+	}})
+	for range 3 {
+		if got := show(t, c, "example.com MX"); got != "found 10 mx.example.com." {
+			t.Fatal(got)
+		}
+		open.Close()
+	}
+	if conns.Load() != 3 {
+		t.Errorf("%d connections, want 3", conns.Load())
+	}
+}
+
+func TestHTTPS(t *testing.T) {
+	w, err := dnstest.Parse(world + large)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, pool := certificate(t, "127.0.0.1")
+	var status atomic.Int32
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		q := new(mdns.Msg)
+		if s := status.Load(); s != 0 {
+			rw.WriteHeader(int(s))
+			return
+		}
+		if err != nil || q.Unpack(body) != nil || q.Id != 0 || r.Method != "POST" || r.ProtoMajor != 2 ||
+			r.URL.Path != "/dns-query" || r.Header.Get("Content-Type") != "application/dns-message" {
+			t.Errorf("%s %s %s, id %d, %v", r.Proto, r.Method, r.URL, q.Id, err)
+		}
+		rw.Header().Set("Content-Type", "application/dns-message")
+		rw.Write(packed(w.Reply(q, true)))
+	}))
+	srv.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+
+	c := newClient(t, dns.Config{Servers: []string{srv.URL}, RootCAs: pool})
+	want{
+		"example.com MX":     "found 10 mx.example.com.",
+		"www.example.com A":  "found via mx.example.com 5.6.7.8",
+		"no.example.com TXT": "nxdomain",
+		"sf.test TXT":        "error servfail",
+	}.check(t, c)
+	a, err := c.Resolve(t.Context(), "large.test", dns.TypeTXT)
+	if err != nil || len(a.Records) != 12 || !a.Trusted {
+		t.Errorf("got %+v, %v", a, err)
+	}
+	status.Store(503)
+	_, err = c.Resolve(t.Context(), "example.com", dns.TypeA)
+	if e := dns.AsError(err, "", 0); e.Kind != dns.Network || e.Detail != "HTTP status 503" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAskServer(t *testing.T) {
+	srv := dnstest.Serve(t, "example.com. SOA ns.example.com. root.example.com. 7 2 3 4 5\nother.test. SOA ; !refused\nlame.test. SOA ; !lame\n")
+	a, err := dns.AskServer(t.Context(), srv.Addr, "example.com", dns.TypeSOA)
+	if err != nil || a.Records[0].SOA.Serial != 7 || a.Server != srv.Addr.String() {
+		t.Errorf("got %+v, %v", a, err)
+	}
+	for name, want := range map[dns.Name]dns.Kind{"other.test": dns.Refused, "lame.test": dns.Lame} {
+		_, err := dns.AskServer(t.Context(), srv.Addr, name, dns.TypeSOA)
+		if e := dns.AsError(err, "", 0); e.Kind != want {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+	}
+	// An answer without authority is no answer of an authoritative server.
+	addr := fakeUDP(t, func(q *mdns.Msg) [][]byte { return [][]byte{packed(replyA(q, "5.6.7.8"))} })
+	_, err = dns.AskServer(t.Context(), netip.MustParseAddrPort(addr), "x.test", dns.TypeA)
+	if e := dns.AsError(err, "", 0); e.Kind != dns.Lame {
+		t.Errorf("got %v", err)
+	}
+}
