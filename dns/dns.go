@@ -7,9 +7,10 @@
 // an *Error: timeout, SERVFAIL, REFUSED, a lame server, a truncated answer that
 // TCP could not complete.
 //
-// New builds the resolver of a run: a transport (UDP with TCP fallback, TLS,
-// HTTPS), below a limiter, a cache with single flight, a recorder. Overlay puts
-// zone files in front of it, with the semantics of an authoritative server.
+// NewRun builds the resolver of a run: a Client (UDP with TCP fallback, TLS,
+// HTTPS) below a recorder and a cache with single flight. Overlay puts zone
+// files in front of it, with the semantics of an authoritative server. WithLog
+// keeps what one domain's audit asked.
 package dns
 
 import (

@@ -87,7 +87,7 @@ func Follow(ctx context.Context, name Name, qtype Type, step func(Name) (Step, e
 			return Answer{}, &Error{Name: name, Type: qtype, Kind: BadName, Detail: err.Error()}
 		}
 		if err := ctx.Err(); err != nil {
-			return Answer{}, AsError(context.Cause(ctx), name, qtype)
+			return Answer{}, AsError(err, name, qtype)
 		}
 		s, err := step(n)
 		if err != nil {

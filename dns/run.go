@@ -3,6 +3,7 @@ package dns
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -46,8 +47,11 @@ type Counts struct {
 }
 
 // NewRun assembles the resolver of a run. It fails on a server that cannot be
-// understood; it does not go to the network yet.
+// understood and on two zones of one origin; it does not go to the network yet.
 func NewRun(cfg RunConfig) (*Run, error) {
+	if err := distinct(cfg.Zones); err != nil {
+		return nil, err
+	}
 	r := &Run{cfg: cfg, log: &Log{}}
 	var base Resolver
 	switch {
@@ -77,6 +81,18 @@ func NewRun(cfg RunConfig) (*Run, error) {
 		}
 	}
 	return r, nil
+}
+
+// distinct refuses two files for one zone: which of them was meant?
+func distinct(zones []*Zone) error {
+	files := map[Name]string{}
+	for _, z := range zones {
+		if have, ok := files[z.Origin]; ok {
+			return fmt.Errorf("dns: the zone %s is in two files, %s and %s", z.Origin, have, z.File)
+		}
+		files[z.Origin] = z.File
+	}
+	return nil
 }
 
 // Close ends the questions under way and closes the connections.

@@ -71,6 +71,14 @@ func TestRunWithZones(t *testing.T) {
 	}
 }
 
+func TestTwoFilesOfOneZone(t *testing.T) {
+	z := parseZone(t, "example.com", "@ TXT \"a\"\n")
+	if r, err := dns.NewRun(dns.RunConfig{Config: dns.Config{Offline: true}, Zones: []*dns.Zone{z, z}}); err == nil {
+		r.Close()
+		t.Error("two files for one zone were taken")
+	}
+}
+
 func TestRecording(t *testing.T) {
 	srv := dnstest.Serve(t, world+`
 all.test. MX 0 .

@@ -184,7 +184,7 @@ type Step struct {
 	Target  Name // where a CNAME or DNAME leads; "" at the end of a chain
 	TTL     time.Duration
 	Source  Name // the node that answers: the name itself, or a wildcard, or a DNAME's owner
-	Cut     Name // set when the name was delegated: not this zone's to answer
+	Cut     Name // set when it is not this zone's to answer: where the name was delegated
 	Size    int  // octets of the records in a reply
 
 	Zone    Name   // the zone that denies
@@ -199,8 +199,12 @@ type Step struct {
 }
 
 // Lookup says what the zone holds for one name and type, as its authoritative
-// server would. The name lies at or under the origin.
+// server would. A name outside of the zone is not its to answer, as one below
+// a delegation is not.
 func (z *Zone) Lookup(name Name, qtype Type) Step {
+	if !name.IsUnder(z.Origin) {
+		return Step{Cut: Root}
+	}
 	// From the origin down: a cut or a DNAME on the way ends the search
 	// (RFC 1034 §4.3.2 step 3b, RFC 6672 §3.2).
 	var path []Name // from the name up to below the origin
