@@ -162,7 +162,10 @@ func (c *Client) ask(ctx context.Context, srv *server, q query, try time.Duratio
 	if !q.recurse && !m.Authoritative {
 		return Step{}, &Error{Kind: Lame, Detail: "the answer is not authoritative"}
 	}
-	s := stepOf(m, q)
+	s, e := stepOf(m, q)
+	if e != nil {
+		return Step{}, e
+	}
 	s.Server, s.Trusted, s.took = srv.name, srv.trusted, time.Since(begin)
 	s.Secure = s.Secure && srv.trusted
 	return s, nil

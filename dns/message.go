@@ -167,7 +167,12 @@ const maxRecords = 1000
 
 // stepOf reads a usable reply to q: the CNAME chain as far as the reply has it,
 // and what stands at its end.
-func stepOf(m *mdns.Msg, q query) Step {
+func stepOf(m *mdns.Msg, q query) (Step, *Error) {
+	for _, rr := range m.Answer {
+		if cutShort(rr) {
+			return Step{}, &Error{Kind: Malformed, Detail: "a record of type " + Type(rr.Header().Rrtype).String() + " is cut short"}
+		}
+	}
 	s := Step{Status: NoData, Secure: m.AuthenticatedData}
 	ttl := ^uint32(0)
 	end := q.name
@@ -195,7 +200,7 @@ func stepOf(m *mdns.Msg, q query) Step {
 	}
 	if len(s.Records) > 0 {
 		s.Status, s.TTL = Found, time.Duration(ttl)*time.Second
-		return s
+		return s, nil
 	}
 	denied := false
 	for _, rr := range m.Ns {
@@ -218,7 +223,7 @@ func stepOf(m *mdns.Msg, q query) Step {
 		ttl = 0 // RFC 2308 §5: a denial without SOA is not to be kept
 	}
 	s.TTL = time.Duration(ttl) * time.Second
-	return s
+	return s, nil
 }
 
 func cnameAt(answer []mdns.RR, owner Name) *mdns.CNAME {

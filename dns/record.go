@@ -131,6 +131,32 @@ func recordOf(rr mdns.RR) Record {
 	return r
 }
 
+// cutShort tells whether the data ends before the fields that an audit reads:
+// miekg/dns leaves those empty, and an MX of two octets is no null MX.
+func cutShort(rr mdns.RR) bool {
+	switch rr := rr.(type) {
+	case *mdns.A:
+		return len(rr.A) == 0
+	case *mdns.AAAA:
+		return len(rr.AAAA) == 0
+	case *mdns.CNAME:
+		return rr.Target == ""
+	case *mdns.NS:
+		return rr.Ns == ""
+	case *mdns.PTR:
+		return rr.Ptr == ""
+	case *mdns.MX:
+		return rr.Mx == ""
+	case *mdns.SRV:
+		return rr.Target == ""
+	case *mdns.SOA:
+		return rr.Ns == "" || rr.Mbox == ""
+	case *mdns.TLSA:
+		return rr.Certificate == ""
+	}
+	return false
+}
+
 // packedSize counts the octets of a record in a reply, its owner as a pointer
 // to where the name stands already and its data without compression.
 func packedSize(rr mdns.RR) int {

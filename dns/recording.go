@@ -3,6 +3,7 @@ package dns
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -119,11 +120,22 @@ func (p *player) play(key string, name Name, qtype Type) (Answer, error) {
 // recordFrom reads a record that presentation wrote.
 func recordFrom(text string) (Record, error) {
 	rr, err := mdns.NewRR(strings.TrimRight(text, " "))
+	if err == nil && rr != nil {
+		return recordOf(rr), nil
+	}
+	// Data that a stranger cut short need not have a presentation form.
+	f := strings.SplitN(text, " ", 5)
+	if len(f) < 5 {
+		return Record{}, fmt.Errorf("%q of the recording is no record", text)
+	}
+	r := Record{Name: nameOf(f[0]), Data: f[4]}
+	if err := r.Type.UnmarshalText([]byte(f[3])); err != nil {
+		return Record{}, fmt.Errorf("record %q of the recording: %w", text, err)
+	}
+	ttl, err := strconv.ParseUint(f[1], 10, 32)
 	if err != nil {
 		return Record{}, fmt.Errorf("record %q of the recording: %w", text, err)
 	}
-	if rr == nil {
-		return Record{}, fmt.Errorf("record %q of the recording is empty", text)
-	}
-	return recordOf(rr), nil
+	r.TTL = uint32(ttl)
+	return r, nil
 }
