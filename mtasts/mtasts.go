@@ -11,8 +11,14 @@ package mtasts
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/netip"
-	"time"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/net/publicsuffix"
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
@@ -30,14 +36,25 @@ type Facts struct {
 	HostA    dns.Lookup `json:"host_a"` // addresses of mta-sts.<domain>
 	HostAAAA dns.Lookup `json:"host_aaaa"`
 
+	NearMiss    []string     `json:"near_miss"`   // texts there that were meant to be a record
+	Sibling     *dns.Lookup  `json:"sibling"`     // TXT at a name nobody made, when TXT without a candidate was found
+	Elsewhere   []dns.Lookup `json:"elsewhere"`   // TXT at names where records go by mistake, when none was found
+	Registrable []dns.Lookup `json:"registrable"` // NS of the domains that dangling aliases and foreign patterns lie in
+
 	Fetch  *Fetch  `json:"fetch"`  // nil when nothing was fetched
 	Policy *Policy `json:"policy"` // as far as understood; nil without a body
 	Valid  bool    `json:"valid"`  // record and policy are valid: senders apply it
 
+	RecordProblems []Problem `json:"-"` // of Record
+	PolicyProblems []Problem `json:"-"` // of Fetch.Body
+
 	// MX are the mail hosts in preference order, set by the audit; nil when
 	// the MX answer could not be had.
 	MX    []dns.Name `json:"-"`
-	Hosts []Host     `json:"hosts"` // MX against the patterns
+	Hosts []Host     `json:"hosts"` // MX against the patterns, set by Match
+
+	// DANE says that every mail host has working DANE; set by the audit.
+	DANE bool `json:"-"`
 }
 
 // Host is one mail host against the policy.
@@ -46,52 +63,210 @@ type Host struct {
 	Matches string   `json:"matches"` // the pattern, "" when none does
 }
 
-// Policy is a parsed policy file (§3.2).
-type Policy struct {
-	Version       string        `json:"version"`
-	Mode          string        `json:"mode"`    // "enforce", "testing", "none", or as written
-	MaxAge        time.Duration `json:"-"`       // "max_age", seconds on the wire
-	MaxAgeSeconds int64         `json:"max_age"` // the same for JSON; -1 when absent or invalid
-	MX            []string      `json:"mx"`      // patterns as written
-}
-
-// Fetch is one GET of the policy file as it went.
-type Fetch struct {
-	URL         string     `json:"url"`
-	Status      int        `json:"status"` // HTTP status; 0 without a response
-	Error       string     `json:"error"`  // "" or what stopped it: "connect", "tls", "certificate", "timeout", "special-address", "too-large", "headers", "offline"
-	Detail      string     `json:"detail"` // the system's words
-	Addr        netip.Addr `json:"addr"`   // connected to
-	ContentType string     `json:"content_type"`
-	Location    string     `json:"location"` // of a redirect, never followed
-	Body        []byte     `json:"-"`        // at most 64 KiB + 1
-	Text        string     `json:"body"`     // Body for reports, invalid UTF-8 replaced
-	Certificate *Cert      `json:"certificate"`
-	TookMS      float64    `json:"took_ms"`
-}
-
-// Cert is the policy host's certificate.
-type Cert struct {
-	Subject   string    `json:"subject"`
-	Issuer    string    `json:"issuer"`
-	Names     []string  `json:"names"` // SAN DNS-IDs
-	NotBefore time.Time `json:"not_before"`
-	NotAfter  time.Time `json:"not_after"`
-	Verdict   string    `json:"verdict"` // "ok", "untrusted", "expired", "name"
-	Detail    string    `json:"detail"`
-}
-
 // Fetcher gets the policy file of a host whose addresses are known. It never
-// follows a redirect and never reads more than 64 KiB (§3.3).
+// follows a redirect and never reads more than 64 KiB (RFC 8461 §3.3).
 type Fetcher interface {
 	FetchPolicy(ctx context.Context, domain dns.Name, addrs []netip.Addr) *Fetch
 }
 
+// maxRegistrable bounds the look-ups that a policy full of patterns can cause.
+const maxRegistrable = 8
+
 // Gather asks and fetches. A failed look-up is a fact; the error is only that
 // of a cancelled context. A nil fetcher means that HTTPS is not to be used.
 func Gather(ctx context.Context, r dns.Resolver, f Fetcher, domain dns.Name) (*Facts, error) {
-	return nil, nil
+	facts := &Facts{Domain: domain}
+	// The policy host is asked for before the record says that there is one:
+	// the answers are there when the fetch begins.
+	var wg sync.WaitGroup
+	wg.Go(func() { facts.Lookup = dns.Ask(ctx, r, RecordName(domain), dns.TypeTXT) })
+	wg.Go(func() { facts.HostA = dns.Ask(ctx, r, PolicyHost(domain), dns.TypeA) })
+	wg.Go(func() { facts.HostAAAA = dns.Ask(ctx, r, PolicyHost(domain), dns.TypeAAAA) })
+	wg.Wait()
+	facts.readRecords()
+	if len(facts.Records) == 0 {
+		facts.lookAround(ctx, r)
+	} else if addrs := facts.addresses(); f != nil && len(addrs) > 0 {
+		facts.Fetch = f.FetchPolicy(ctx, domain, addrs)
+	}
+	facts.readPolicy()
+	facts.askRegistrable(ctx, r)
+	facts.Match()
+	return facts, ctx.Err()
 }
 
-// Rules judge Facts, in report order.
-var Rules = []check.Rule[*Facts]{}
+func (f *Facts) readRecords() {
+	f.Records, f.NearMiss = []string{}, []string{}
+	for _, rec := range f.Lookup.Records() {
+		text := rec.Text()
+		if _, ok := version.Candidate(text); ok {
+			f.Records = append(f.Records, text)
+		} else if version.NearMiss(text) {
+			f.NearMiss = append(f.NearMiss, text)
+		}
+	}
+	if len(f.Records) > 0 {
+		f.NearMiss = []string{} // others beside a record are nobody's concern
+	}
+	if len(f.Records) == 1 {
+		f.Record = f.Records[0]
+		var rec *Record
+		rec, f.RecordProblems = ParseRecord(f.Record)
+		f.ID = rec.ID
+	}
+}
+
+// lookAround asks where a record may have gone that is not where it should be.
+func (f *Facts) lookAround(ctx context.Context, r dns.Resolver) {
+	f.Elsewhere = []dns.Lookup{}
+	if f.Lookup.Unknown() {
+		return
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	if f.Lookup.Found() {
+		wg.Go(func() {
+			l := dns.Ask(ctx, r, sibling(f.Domain), dns.TypeTXT)
+			f.Sibling = &l
+		})
+	}
+	if len(f.NearMiss) > 0 {
+		return
+	}
+	names := []dns.Name{
+		f.Domain, f.Domain.Child("mta-sts"), f.Domain.Child("_mta_sts"), f.Domain.Child("_mtasts"),
+		f.Domain.Child("_mta-sts." + f.Domain.String()),
+	}
+	f.Elsewhere = make([]dns.Lookup, len(names))
+	for i, n := range names {
+		wg.Go(func() { f.Elsewhere[i] = dns.Ask(ctx, r, n, dns.TypeTXT) })
+	}
+}
+
+// sibling is a name that nobody has made, and the same in every run.
+func sibling(domain dns.Name) dns.Name {
+	sum := sha256.Sum256([]byte(domain))
+	return domain.Child("_" + hex.EncodeToString(sum[:8]))
+}
+
+func (f *Facts) addresses() []netip.Addr {
+	var addrs []netip.Addr
+	for _, l := range []*dns.Lookup{&f.HostAAAA, &f.HostA} {
+		for _, rec := range l.Records() {
+			addrs = append(addrs, rec.Addr)
+		}
+	}
+	return addrs
+}
+
+// fatalPolicy are the rules whose findings make a policy invalid.
+var fatalPolicy = []string{
+	"mtasts-policy-html", "mtasts-policy-bom", "mtasts-policy-syntax", "mtasts-policy-version", "mtasts-policy-mode",
+	"mtasts-policy-max-age", "mtasts-policy-mx-missing", "mtasts-policy-mx-invalid",
+}
+
+// fatalRecord are the rules whose findings make a record invalid.
+var fatalRecord = []string{"mtasts-record-syntax", "mtasts-record-id-missing", "mtasts-record-id-invalid"}
+
+func hasFatal(problems []Problem, fatal []string) bool {
+	return slices.ContainsFunc(problems, func(p Problem) bool { return slices.Contains(fatal, p.Rule) })
+}
+
+func (f *Facts) recordValid() bool {
+	return len(f.Records) == 1 && !hasFatal(f.RecordProblems, fatalRecord)
+}
+
+func (f *Facts) readPolicy() {
+	if f.Fetch == nil || f.Fetch.Error != "" || f.Fetch.Status != 200 {
+		return
+	}
+	f.Policy, f.PolicyProblems = ParsePolicy(f.Fetch.Body)
+	f.Valid = f.recordValid() && !hasFatal(f.PolicyProblems, fatalPolicy)
+}
+
+// askRegistrable asks whether the domains exist in which dangling aliases end
+// and foreign mx patterns lie: one that nobody has registered is there for the
+// taking.
+func (f *Facts) askRegistrable(ctx context.Context, r dns.Resolver) {
+	var names []dns.Name
+	add := func(n dns.Name) {
+		if org := registrable(n); org != "" && org != registrable(f.Domain) && !slices.Contains(names, org) && len(names) < maxRegistrable {
+			names = append(names, org)
+		}
+	}
+	for _, l := range []*dns.Lookup{&f.Lookup, &f.HostA} {
+		if target, ok := danglingTarget(l); ok {
+			add(target)
+		}
+	}
+	if f.Policy != nil {
+		for _, p := range f.Policy.MX {
+			if patternFault(p) == "" {
+				add(patternBase(p))
+			}
+		}
+	}
+	f.Registrable = make([]dns.Lookup, len(names))
+	var wg sync.WaitGroup
+	for i, n := range names {
+		wg.Go(func() { f.Registrable[i] = dns.Ask(ctx, r, n, dns.TypeNS) })
+	}
+	wg.Wait()
+}
+
+// unregistered tells whether the registrable domain above a name is known not to exist.
+func (f *Facts) unregistered(n dns.Name) bool {
+	org := registrable(n)
+	for i := range f.Registrable {
+		if l := &f.Registrable[i]; l.Name == org && l.State == dns.StateNXDomain {
+			return true
+		}
+	}
+	return false
+}
+
+// registrable is the part of a name that is bought, or "".
+func registrable(n dns.Name) dns.Name {
+	org, err := publicsuffix.EffectiveTLDPlusOne(n.String())
+	if err != nil {
+		return ""
+	}
+	return dns.Name(org)
+}
+
+func patternBase(pattern string) dns.Name {
+	return dns.Name(strings.TrimPrefix(strings.ToLower(pattern), "*."))
+}
+
+// danglingTarget is the end of a CNAME chain that does not exist. A target that
+// exists without data was emptied by its owner and is not to be had.
+func danglingTarget(l *dns.Lookup) (dns.Name, bool) {
+	if l.State != dns.StateNXDomain || l.Answer == nil || len(l.Answer.Chain) == 0 {
+		return "", false
+	}
+	return l.Answer.Owner(), true
+}
+
+// Mode is the mode that senders apply: "enforce", "testing" or "none", and ""
+// where record or policy are missing, invalid or could not be had.
+func (f *Facts) Mode() string {
+	if !f.Valid {
+		return ""
+	}
+	return f.Policy.Mode
+}
+
+// Known tells whether it could be told what senders apply. With false, Cause
+// says why not.
+func (f *Facts) Known() bool {
+	_, cause := f.at(stageBody)
+	return cause == nil
+}
+
+// Cause is why it could not be told what senders apply; the zero Cause when it could.
+func (f *Facts) Cause() check.Cause {
+	if _, cause := f.at(stageBody); cause != nil {
+		return check.CauseOf(cause)
+	}
+	return check.Cause{}
+}

@@ -1,0 +1,140 @@
+package mtasts
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dns"
+)
+
+// Options say what to generate.
+type Options struct {
+	Mode   string        // "" means testing
+	MaxAge time.Duration // 0 means a day in testing and none, a week in enforce
+	MX     []string      // patterns, in the order of the file
+	ID     string        // as IDFromTime gives; "" means IDFromPolicy
+
+	// LiveMX are the mail hosts of the domain as DNS has them, to compare with
+	// the patterns; nil when they are not known.
+	LiveMX []dns.Name
+	// CertsOK says that each mail host is known to show a certificate that
+	// verifies for its own name, by a probe or because the user says so.
+	CertsOK bool
+	// LiveID and LivePolicy are what is published now, "" for nothing.
+	LiveID     string
+	LivePolicy string
+}
+
+// Generated is a record and the policy file that it announces.
+type Generated struct {
+	Record string // for _mta-sts.<domain>
+	Policy string // for https://mta-sts.<domain>/.well-known/mta-sts.txt
+}
+
+// GenProblem is a reason not to publish what was asked for.
+type GenProblem struct {
+	ID       string // "gen-mtasts-…"
+	Severity check.Severity
+	Params   check.Params
+}
+
+// Generate makes the record and the policy file of a domain. Same input, same
+// octets. The problems are for the caller to refuse or to show; the error says
+// that the options make no valid policy at all.
+func Generate(domain dns.Name, o Options) (Generated, []GenProblem, error) {
+	if o.Mode == "" {
+		o.Mode = Testing
+	}
+	if o.MaxAge == 0 {
+		o.MaxAge = 24 * time.Hour
+		if o.Mode == Enforce {
+			o.MaxAge = 7 * 24 * time.Hour
+		}
+	}
+	p := &Policy{Version: "STSv1", Mode: o.Mode, MaxAge: o.MaxAge, MaxAgeSeconds: int64(o.MaxAge / time.Second)}
+	for _, mx := range o.MX {
+		p.MX = append(p.MX, strings.ToLower(strings.TrimSuffix(mx, ".")))
+	}
+	if o.Mode == None {
+		p.MX = nil // a policy that is switched off names no hosts (RFC 8461 §3.2)
+	}
+	g := Generated{Policy: p.String()}
+	id := o.ID
+	if id == "" {
+		id = IDFromPolicy([]byte(g.Policy))
+	}
+	g.Record = idFor(id)
+	if err := readBack(g); err != nil {
+		return Generated{}, nil, fmt.Errorf("mtasts: generating for %q: %w", domain, err)
+	}
+	return g, o.problems(p, g, id), nil
+}
+
+// readBack holds what was made to our own parsers.
+func readBack(g Generated) error {
+	if _, problems := ParseRecord(g.Record); len(problems) > 0 {
+		return fmt.Errorf("the id must have 1 to %d letters and digits: %s", MaxIDLen, problems[0].Rule)
+	}
+	_, problems := ParsePolicy([]byte(g.Policy))
+	for _, pr := range problems {
+		switch pr.Rule {
+		case "mtasts-policy-mode":
+			return fmt.Errorf("mode %q is not one of enforce, testing and none", pr.Params["Value"])
+		case "mtasts-policy-max-age":
+			return fmt.Errorf("max_age %v is not between 0 and %d seconds", pr.Params["Value"], int64(MaxMaxAge/time.Second))
+		case "mtasts-policy-mx-missing":
+			return errors.New("at least one mx is needed")
+		case "mtasts-policy-mx-invalid":
+			return fmt.Errorf("mx %q is neither a host name nor \"*.\" and a domain", pr.Params["Pattern"])
+		}
+		return fmt.Errorf("the policy would not read back: %s", pr.Rule)
+	}
+	return nil
+}
+
+func (o *Options) problems(p *Policy, g Generated, id string) []GenProblem {
+	var out []GenProblem
+	add := func(id string, params check.Params) {
+		out = append(out, GenProblem{ID: id, Severity: check.Error, Params: params})
+	}
+	if slices.Contains(o.LiveMX, dns.Root) {
+		add("gen-mtasts-null-mx", check.Params{})
+		return out
+	}
+	if p.Mode != None {
+		var uncovered []string
+		for _, mx := range o.LiveMX {
+			if !slices.ContainsFunc(p.MX, func(pattern string) bool { return Matches(pattern, mx) }) {
+				uncovered = append(uncovered, mx.String())
+			}
+		}
+		if len(uncovered) > 0 {
+			add("gen-mtasts-mx-uncovered", check.Params{"Hosts": uncovered})
+		}
+	}
+	if p.Mode == Enforce && !o.CertsOK {
+		add("gen-mtasts-enforce-unproven", check.Params{})
+	}
+	if o.LivePolicy != "" && id == o.LiveID && normalEndings(o.LivePolicy) != g.Policy {
+		add("gen-mtasts-id-same", check.Params{"ID": id})
+	}
+	return out
+}
+
+func normalEndings(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") }
+
+// IDFromTime is an id that grows with time: YYYYMMDDhhmmss in UTC.
+func IDFromTime(t time.Time) string { return t.UTC().Format("20060102150405") }
+
+// IDFromPolicy is an id that changes with the policy and only with it: the
+// first 16 hexadecimal digits of SHA-256 over its octets.
+func IDFromPolicy(policy []byte) string {
+	sum := sha256.Sum256(policy)
+	return hex.EncodeToString(sum[:8])
+}
