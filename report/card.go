@@ -1,0 +1,522 @@
+package report
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/postseal/postseal/check"
+)
+
+// cardView is one standard on the page.
+type cardView struct {
+	ID       string
+	Name     string // "SPF"
+	Long     string // "Sender Policy Framework"
+	State    state
+	Word     string
+	Verdict  string
+	Score    string // "18 of 20 points"; "" where the score does not look
+	Points   []pointView
+	Records  []recordView
+	Findings []findingView
+	Unknown  []unknownView
+	Passed   []ruleView
+	NA       []ruleView
+
+	Tree    *treeView
+	Policy  *policyTable
+	Walk    []walkView
+	Keys    []keyView
+	Matrix  *matrixView
+	Hosts   []hostView
+	Facts   []factView
+	Sources []factView
+}
+
+type findingView struct {
+	ID, Rule     string
+	N            int
+	State        state
+	Word         string
+	Title        string
+	Message      string
+	Subject      string
+	Why          string
+	Record       *recordView // where it is not among the card's records
+	Verb         string
+	Changes      []changeView
+	Refs         []refView
+	Consequences []consequenceView
+	Ignored      string
+}
+
+type refView struct{ Text, URL string }
+
+type consequenceView struct {
+	State                         state
+	Word, Message, Subject, Title string
+	Rule                          string
+}
+
+type unknownView struct {
+	Cause string
+	Rules []ruleView
+	Fold  bool // too many to show at once
+}
+
+type ruleView struct{ Title, Rule string }
+
+type factView struct{ Label, Value string }
+
+type policyTable struct {
+	Rows []policyRow
+}
+
+type policyRow struct {
+	Who, Name, Policy, Tone, Symbol, Tag, Note string
+}
+
+type walkView struct{ Name, State, Note string }
+
+type keyView struct {
+	Selector, FoundBy, Key, Tone, Symbol, Word, Alias string
+}
+
+type hostView struct {
+	Preference, Name string
+	Addresses        []string
+	Policy           string // how MTA-STS sees it
+}
+
+// maxMessage is how much of one sentence a page shows: names in it may be long.
+const maxMessage = 700
+
+func (w words) card(r *Report, s *standing, points []pointView) cardView {
+	c := cardView{
+		ID: "std-" + string(s.Standard), Name: w.standard(s.Standard), Long: w.or("standard-long", string(s.Standard), ""),
+		State: s.State, Word: w.stateWord(s.State), Verdict: w.cardVerdict(s),
+	}
+	var got, of float64
+	for _, p := range points {
+		if p.Standard == s.Standard {
+			c.Points = append(c.Points, p)
+		}
+	}
+	for _, cat := range r.Score.Categories {
+		for _, l := range cat.Checks {
+			if checkStandard(string(l.ID)) == s.Standard && l.Measured {
+				got, of = got+l.Points, of+float64(l.Weight)
+			}
+		}
+	}
+	if of > 0 {
+		c.Score = w.t("card.points", "Got", w.decimal(got), "Of", w.decimal(of))
+	} else if len(c.Points) > 0 {
+		c.Score = w.t("card.points-none")
+	}
+	published := w.published(r, s.Standard)
+	c.Records, c.Findings = w.findingViews(s, published)
+	c.Unknown = unknownViews(s.Unknown)
+	c.Passed, c.NA = ruleViews(s.Passed), ruleViews(s.NA)
+	w.details(&c, r, s.Standard)
+	return c
+}
+
+// cardVerdict says in one sentence how it stands.
+func (w words) cardVerdict(s *standing) string {
+	var parts []string
+	for _, sev := range []check.Severity{check.Error, check.Warning, check.Notice, check.Info} {
+		if n := s.Counts[sev]; n > 0 {
+			parts = append(parts, w.count("count."+sev.String(), n))
+		}
+	}
+	if n := len(s.Unknown); n > 0 {
+		parts = append(parts, w.count("count.unknown", n))
+	}
+	if s.Ignored > 0 {
+		parts = append(parts, w.count("count.ignored", s.Ignored))
+	}
+	passed := w.count("card.passed", len(s.Passed))
+	switch {
+	case len(parts) > 0 && len(s.Passed) > 0:
+		return strings.Join(parts, ", ") + "; " + passed
+	case len(parts) > 0:
+		return strings.Join(parts, ", ")
+	case len(s.Passed) > 0:
+		return passed
+	default:
+		return w.t("card.none")
+	}
+}
+
+type publishedText struct{ owner, rrtype, text string }
+
+// published are the records of a standard that stand at the top of its card.
+func (w words) published(r *Report, std check.Standard) []publishedText {
+	var list []publishedText
+	add := func(owner string, texts ...string) {
+		for _, t := range texts {
+			if t != "" && len(list) < 12 {
+				list = append(list, publishedText{owner, "TXT", t})
+			}
+		}
+	}
+	switch std {
+	case check.SPF:
+		if v := factsOf[spfView](r, "spf"); v != nil {
+			add(r.Domain+".", v.Records...)
+		}
+	case check.DKIM:
+		if v := factsOf[dkimView](r, "dkim"); v != nil {
+			for _, s := range v.Selectors {
+				if s != nil {
+					add(s.Name+"._domainkey."+r.Domain+".", s.Record)
+				}
+			}
+		}
+	case check.DMARC:
+		if v := factsOf[dmarcView](r, "dmarc"); v != nil {
+			if v.PolicyRecord != "" {
+				add("_dmarc."+v.PolicyName+".", v.PolicyRecord)
+			} else if len(v.Steps) > 0 && v.Steps[0] != nil {
+				add("_dmarc."+v.Steps[0].Name+".", v.Steps[0].Records...)
+			}
+		}
+	case check.MTASTS:
+		if v := factsOf[stsView](r, "mta-sts"); v != nil {
+			add("_mta-sts."+r.Domain+".", v.Records...)
+		}
+	case check.TLSRPT:
+		if v := factsOf[tlsrptView](r, "tls-rpt"); v != nil {
+			add("_smtp._tls."+r.Domain+".", v.Records...)
+		}
+	}
+	return list
+}
+
+// findingViews numbers the findings of a card, the worst first, and marks in
+// the published records what they are about.
+func (w words) findingViews(s *standing, published []publishedText) ([]recordView, []findingView) {
+	type entry struct {
+		res *Result
+		n   int
+	}
+	var entries []entry
+	for _, res := range s.Results {
+		for n := range res.Findings {
+			entries = append(entries, entry{res, n})
+		}
+	}
+	slices.SortStableFunc(entries, func(a, b entry) int {
+		fa, fb := &a.res.Findings[a.n], &b.res.Findings[b.n]
+		if (fa.Ignored == nil) != (fb.Ignored == nil) {
+			if fa.Ignored == nil {
+				return -1
+			}
+			return 1
+		}
+		return int(fb.Severity) - int(fa.Severity)
+	})
+	marks := make([][]mark, len(published))
+	var views []findingView
+	for i, e := range entries {
+		f := &e.res.Findings[e.n]
+		v := w.finding(e.res, e.n, i+1)
+		at := slices.IndexFunc(published, func(p publishedText) bool { return p.text == f.Record })
+		switch {
+		case f.Record == "":
+		case at < 0:
+			var m []mark
+			if f.Span != nil {
+				m = []mark{{span: *f.Span, severity: f.Severity}}
+			}
+			rec := w.record("", "", f.Record, m)
+			for k := range rec.Segments {
+				rec.Segments[k].Refs = nil
+			}
+			v.Record = &rec
+		case f.Span != nil:
+			marks[at] = append(marks[at], mark{*f.Span, f.Severity, ref{i + 1, v.ID, severityState(f.Severity).Code}})
+		}
+		views = append(views, v)
+	}
+	var records []recordView
+	for i, p := range published {
+		records = append(records, w.record(p.owner, p.rrtype, p.text, marks[i]))
+	}
+	return records, views
+}
+
+func (w words) finding(res *Result, n, number int) findingView {
+	f := &res.Findings[n]
+	v := findingView{
+		ID: findingID(res.ID, n), Rule: res.ID, N: number, State: severityState(f.Severity), Word: w.severity(f.Severity),
+		Title: Escape(res.Title), Message: clip(Escape(f.Message), maxMessage), Subject: clip(Escape(f.Subject), 300), Why: Escape(res.Why),
+	}
+	if f.Fix != nil {
+		v.Verb = sentence(Escape(f.Fix.Verb))
+		v.Changes = changeViews(f.Fix.Records)
+	}
+	for _, r := range res.Refs {
+		text := Escape(r.Doc)
+		if r.Section != "" {
+			text += " §" + Escape(r.Section)
+		}
+		v.Refs = append(v.Refs, refView{text, safeLink(r.URL)})
+	}
+	for _, c := range f.Consequences {
+		v.Consequences = append(v.Consequences, consequenceView{
+			severityState(c.Severity), w.severity(c.Severity), clip(Escape(c.Message), maxMessage), clip(Escape(c.Subject), 300), Escape(c.Title), c.Rule,
+		})
+	}
+	if f.Ignored != nil {
+		v.Ignored = w.ignored(f.Ignored)
+	}
+	return v
+}
+
+// sentence gives a phrase its capital letter.
+func sentence(s string) string {
+	for i, r := range s {
+		return strings.ToUpper(string(r)) + s[i+len(string(r)):]
+	}
+	return s
+}
+
+// unknownViews groups what could not be told by why.
+func unknownViews(results []*Result) []unknownView {
+	var views []unknownView
+	for _, res := range results {
+		cause := Escape(res.Cause)
+		at := slices.IndexFunc(views, func(v unknownView) bool { return v.Cause == cause })
+		if at < 0 {
+			views = append(views, unknownView{Cause: cause})
+			at = len(views) - 1
+		}
+		views[at].Rules = append(views[at].Rules, ruleView{Escape(res.Title), res.ID})
+		views[at].Fold = len(views[at].Rules) > 4
+	}
+	return views
+}
+
+func ruleViews(results []*Result) []ruleView {
+	var views []ruleView
+	for _, res := range results {
+		views = append(views, ruleView{Escape(res.Title), res.ID})
+	}
+	return views
+}
+
+// details adds what only this standard has to show.
+func (w words) details(c *cardView, r *Report, std check.Standard) {
+	switch std {
+	case check.SPF:
+		c.Tree = w.spfTree(factsOf[spfView](r, "spf"))
+	case check.DKIM:
+		w.dkimDetails(c, factsOf[dkimView](r, "dkim"))
+	case check.DMARC:
+		w.dmarcDetails(c, r, factsOf[dmarcView](r, "dmarc"))
+	case check.MTASTS:
+		w.stsDetails(c, factsOf[stsView](r, "mta-sts"))
+	case check.TLSRPT:
+		if v := factsOf[tlsrptView](r, "tls-rpt"); v != nil && len(v.RUA) > 0 {
+			c.fact(w.t("fact.reports-to"), strings.Join(v.RUA, ", "))
+		}
+	case check.MX:
+		w.mxDetails(c, r, factsOf[mxView](r, "mx"))
+	case check.STARTTLS:
+		c.Matrix = w.tlsMatrix(r, factsOf[starttlsView](r, "starttls"))
+	case check.DNSSEC:
+		if v := factsOf[dnssecView](r, "dnssec"); v != nil && v.State != "" {
+			c.fact(w.t("fact.dnssec"), w.or("dnssec", v.State, v.State))
+		}
+	}
+}
+
+func (c *cardView) fact(label, value string) {
+	if value != "" {
+		c.Facts = append(c.Facts, factView{label, clip(Escape(value), 500)})
+	}
+}
+
+func (w words) dkimDetails(c *cardView, v *dkimView) {
+	if v == nil {
+		return
+	}
+	for _, s := range v.Selectors {
+		if s == nil || len(c.Keys) == 40 {
+			continue
+		}
+		k := keyView{Selector: clip(Escape(s.Name), 100), Alias: clip(Escape(s.CNAME), 260), Word: w.or("key", s.Status, Escape(s.Status))}
+		how, provider, _ := strings.Cut(s.FoundBy, ":")
+		k.FoundBy = w.or("found-by", how, Escape(how))
+		if provider != "" {
+			k.FoundBy += ": " + Escape(provider)
+		}
+		switch {
+		case s.KeyType != "" && s.Bits > 0 && s.KeyType != "ed25519":
+			k.Key = strings.ToUpper(Escape(s.KeyType)) + " " + strconv.Itoa(s.Bits) // not grouped: a size, not a count
+		case s.KeyType == "ed25519":
+			k.Key = "Ed25519"
+		default:
+			k.Key = Escape(s.KeyType)
+		}
+		st := stateError
+		switch s.Status {
+		case "found":
+			st = stateOK
+			if s.Testing {
+				st, k.Word = stateWarning, w.t("key.testing")
+			}
+		case "revoked":
+			st = stateNone
+		case "unknown":
+			st = stateUnknown
+		case "missing":
+			st = stateWarning
+		}
+		k.Tone, k.Symbol = st.Code, st.Symbol
+		c.Keys = append(c.Keys, k)
+	}
+	c.fact(w.t("fact.selectors-tried"), w.integer(len(v.Tried)))
+	c.fact(w.t("fact.providers"), strings.Join(v.Providers, ", "))
+}
+
+func (w words) dmarcDetails(c *cardView, r *Report, v *dmarcView) {
+	if v == nil {
+		return
+	}
+	if v.Effective != nil {
+		t := &policyTable{}
+		add := func(who, name string, p dmarcPolicy) {
+			row := policyRow{Who: who, Name: Escape(name), Policy: Escape(p.Policy), Tag: Escape(p.Tag)}
+			st := policyState(p.Policy, v.Known)
+			if p.Policy == "" {
+				row.Policy = w.t("policy.not-applied")
+				if !v.Known {
+					row.Policy = w.t("state.unknown")
+				}
+			} else {
+				row.Note = w.or("policy", p.Policy, "")
+			}
+			if p.Testing {
+				row.Note += " " + w.t("policy.testing")
+			}
+			row.Tone, row.Symbol = st.Code, st.Symbol
+			t.Rows = append(t.Rows, row)
+		}
+		add(w.t("policy.who-domain"), r.Domain, v.Effective.Domain)
+		add(w.t("policy.who-subdomain"), "mail."+r.Domain, v.Effective.Subdomain)
+		add(w.t("policy.who-nonexistent"), "no-such-name."+r.Domain, v.Effective.Nonexistent)
+		if l := v.RFC7489; l != nil {
+			add(w.t("policy.who-legacy"), l.PolicyName, dmarcPolicy{Policy: l.Policy})
+		}
+		c.Policy = t
+	}
+	c.fact(w.t("fact.organizational-domain"), v.OrganizationalDomain)
+	for _, s := range v.Steps {
+		if s != nil && len(c.Walk) < 20 {
+			note := s.Note
+			if note == "" && s.Kept {
+				note = w.t("walk.kept")
+			}
+			c.Walk = append(c.Walk, walkView{"_dmarc." + clip(Escape(s.Name), 260), w.or("answer", s.Status, Escape(s.Status)), clip(Escape(note), 200)})
+		}
+	}
+	for i, d := range v.Destinations {
+		if d == nil || i >= 20 {
+			continue
+		}
+		value := d.URI
+		if d.External {
+			value += " (" + w.or("consent", d.Authorized, d.Authorized) + ")"
+		}
+		c.fact(d.Tag, value)
+	}
+}
+
+func policyState(policy string, known bool) state {
+	switch {
+	case policy == "reject":
+		return stateOK
+	case policy == "quarantine":
+		return stateOK
+	case policy == "none":
+		return stateWarning
+	case !known:
+		return stateUnknown
+	default:
+		return stateError
+	}
+}
+
+func (w words) stsDetails(c *cardView, v *stsView) {
+	if v == nil {
+		return
+	}
+	if v.Policy != nil {
+		c.fact(w.t("fact.mode"), v.Policy.Mode)
+		if v.Policy.MaxAge > 0 {
+			c.fact(w.t("fact.max-age"), w.count("days", int(v.Policy.MaxAge/86400)))
+		}
+		c.fact(w.t("fact.mx-patterns"), strings.Join(v.Policy.MX, ", "))
+	}
+	if v.Fetch != nil {
+		status := ""
+		if v.Fetch.Status > 0 {
+			status = strconv.Itoa(v.Fetch.Status)
+		}
+		if v.Fetch.Error != "" {
+			status = strings.TrimSpace(status + " " + w.or("fetch", v.Fetch.Error, v.Fetch.Error))
+		}
+		c.fact(w.t("fact.fetch"), v.Fetch.URL+" → "+status)
+	}
+	for i, h := range v.Hosts {
+		if i < 20 && v.Policy != nil {
+			if h.Matches == "" {
+				c.fact(h.MX, w.t("sts.no-match"))
+			} else {
+				c.fact(h.MX, w.t("sts.match", "Pattern", h.Matches))
+			}
+		}
+	}
+}
+
+func (w words) mxDetails(c *cardView, r *Report, v *mxView) {
+	if v == nil {
+		return
+	}
+	if v.Null {
+		c.fact(w.t("fact.mail-hosts"), w.t("mx.null"))
+	} else if v.Implicit {
+		c.fact(w.t("fact.mail-hosts"), w.t("mx.implicit"))
+	}
+	for i, h := range v.Hosts {
+		if h == nil || i >= 40 {
+			continue
+		}
+		host := hostView{Preference: strconv.Itoa(h.Preference), Name: clip(Escape(h.Name), 260)}
+		for j, a := range h.Addresses {
+			text := Escape(a.IP)
+			if a.Special != "" {
+				text += " (" + Escape(a.Special) + ")"
+			}
+			if j < 20 {
+				host.Addresses = append(host.Addresses, text)
+			}
+		}
+		c.Hosts = append(c.Hosts, host)
+	}
+	ns := v.NameServers
+	var names []string
+	for i, h := range ns.Hosts {
+		if i < 20 {
+			names = append(names, h.Name)
+		}
+	}
+	c.fact(w.t("fact.name-servers"), strings.Join(names, ", "))
+	if ns.Agree != "" {
+		c.fact(w.t("fact.agree"), w.or("agree", ns.Agree, ns.Agree))
+	}
+}

@@ -1,0 +1,52 @@
+(function () {
+  "use strict";
+  var d = document, root = d.documentElement;
+  function each(list, f) { Array.prototype.forEach.call(list, f); }
+
+  if (navigator.clipboard) {
+    each(d.querySelectorAll("button[data-copy]"), function (b) {
+      var label = b.textContent;
+      b.hidden = false;
+      b.addEventListener("click", function () {
+        navigator.clipboard.writeText(b.getAttribute("data-copy")).then(function () {
+          b.textContent = b.getAttribute("data-done");
+          d.getElementById("said").textContent = b.getAttribute("data-done");
+          setTimeout(function () { b.textContent = label; d.getElementById("said").textContent = ""; }, 2000);
+        }, function () {});
+      });
+    });
+  }
+
+  var theme = d.getElementById("theme");
+  if (theme) {
+    var saved = null;
+    try { saved = localStorage.getItem("postseal-theme"); } catch (e) { /* no storage here */ }
+    if (saved === "dark" || saved === "light") root.setAttribute("data-theme", saved);
+    theme.hidden = false;
+    theme.addEventListener("click", function () {
+      var dark = root.getAttribute("data-theme") ||
+        (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+      dark = dark === "dark" ? "light" : "dark";
+      root.setAttribute("data-theme", dark);
+      try { localStorage.setItem("postseal-theme", dark); } catch (e) { /* no storage here */ }
+    });
+  }
+
+  var filter = d.getElementById("filter");
+  if (filter) {
+    filter.parentNode.hidden = false;
+    filter.addEventListener("input", function () {
+      var q = filter.value.toLowerCase();
+      each(d.querySelectorAll("#fleet tbody tr"), function (tr) {
+        tr.hidden = tr.textContent.toLowerCase().indexOf(q) < 0;
+      });
+    });
+  }
+
+  addEventListener("beforeprint", function () {
+    each(d.querySelectorAll("details:not([open])"), function (e) { e.open = true; e.setAttribute("data-print", ""); });
+  });
+  addEventListener("afterprint", function () {
+    each(d.querySelectorAll("details[data-print]"), function (e) { e.open = false; e.removeAttribute("data-print"); });
+  });
+})();

@@ -1,0 +1,337 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/score"
+)
+
+// TextOptions say how WriteText prints.
+type TextOptions struct {
+	Lang    string // of the words; "" is the document's own
+	Color   bool   // whether to colour: the caller knows of terminals and NO_COLOR
+	Width   int    // columns; 0 is 80
+	Verbose bool   // every finding and unknown instead of one line a standard
+}
+
+// stepsShown is how many next steps fit one screen.
+const stepsShown = 3
+
+// WriteText writes a result for a person at a terminal: one screen for one
+// domain, a table for several. Text from strangers comes out escaped.
+func WriteText(w io.Writer, d *Document, opts TextOptions) error {
+	d = Normalise(d)
+	if opts.Width <= 0 {
+		opts.Width = 80
+	}
+	opts.Width = max(opts.Width, 40)
+	p := &textPrinter{words: wordsFor(opts.Lang, d), opts: opts}
+	switch {
+	case len(d.Reports) == 0:
+		p.line(p.t("text.nothing"))
+	case len(d.Reports) == 1:
+		p.domain(d.Reports[0])
+	default:
+		p.fleet(worstFirst(d.Reports))
+	}
+	_, err := io.WriteString(w, p.b.String())
+	return err
+}
+
+type textPrinter struct {
+	words
+	opts TextOptions
+	b    strings.Builder
+}
+
+func (p *textPrinter) line(parts ...string) {
+	p.b.WriteString(strings.TrimRight(strings.Join(parts, ""), " "))
+	p.b.WriteByte('\n')
+}
+
+var toneSGR = map[string]string{
+	"ok": "32", "warning": "33", "error": "31", "info": "36", "notice": "36",
+	"unknown": "35", "partly": "35", "none": "2", "muted": "2", "bold": "1",
+}
+
+func (p *textPrinter) tone(tone, s string) string {
+	if !p.opts.Color || s == "" || toneSGR[tone] == "" {
+		return s
+	}
+	return "\x1b[" + toneSGR[tone] + "m" + s + "\x1b[0m"
+}
+
+// wrap breaks text at spaces into lines, the later ones indented.
+func (p *textPrinter) wrap(indent, text string) string {
+	width := max(p.opts.Width-utf8.RuneCountInString(indent), 20)
+	var b strings.Builder
+	col := 0
+	for i, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case col+1+n > width:
+			b.WriteString("\n" + indent)
+			col = 0
+		default:
+			b.WriteByte(' ')
+			col++
+		}
+		b.WriteString(word)
+		col += n
+	}
+	return b.String()
+}
+
+func (p *textPrinter) domain(r *Report) {
+	tone := gradeTone(r.Score.Grade)
+	head := p.tone("bold", displayDomain(r)) + "  "
+	if ungraded(r) {
+		head += p.tone(tone, p.t("text.ungraded"))
+	} else {
+		head += p.tone(tone, p.integer(r.Score.Value)+"/100 "+r.Score.Grade)
+	}
+	p.line(head, "  ", p.coverage(r), " · ", p.profile(r.Profile.Name))
+	if r.Incomplete || r.Error != "" {
+		p.line(p.tone("error", p.wrap("  ", p.t("incomplete", "Error", Escape(r.Error)))))
+	}
+	p.line(p.wrap("", Escape(r.Verdict.Text)))
+	for _, c := range r.Score.Caps {
+		p.line(p.wrap("  ", p.capText(r, c)))
+	}
+	p.steps(r)
+	p.standards(r)
+	if p.opts.Verbose {
+		p.findings(r)
+	}
+	p.notMeasured(r)
+}
+
+func displayDomain(r *Report) string {
+	if r.DomainUnicode != "" && r.DomainUnicode != r.Domain {
+		return Escape(r.DomainUnicode) + " (" + Escape(r.Domain) + ")"
+	}
+	return Escape(r.Domain)
+}
+
+func (w words) coverage(r *Report) string {
+	s := r.Score
+	if s.Coverage >= 100 {
+		return w.t("coverage-full")
+	}
+	if s.Best == s.Worst {
+		return w.t("coverage", "N", s.Coverage)
+	}
+	return w.t("coverage-range", "N", s.Coverage, "Worst", s.Worst, "Best", s.Best)
+}
+
+func (p *textPrinter) steps(r *Report) {
+	if len(r.NextSteps) == 0 {
+		return
+	}
+	p.line()
+	p.line(p.tone("bold", p.t("text.steps")))
+	shown := r.NextSteps
+	if !p.opts.Verbose && len(shown) > stepsShown {
+		shown = shown[:stepsShown]
+	}
+	for i, s := range shown {
+		gain := fmt.Sprintf("%+d → %d %s", s.Gain, s.ScoreAfter, s.GradeAfter)
+		if s.Gain == 0 {
+			gain = fmt.Sprintf("→ %d %s", s.ScoreAfter, s.GradeAfter)
+		}
+		p.line(p.wrap("    ", fmt.Sprintf("%2d  %s", i+1, Escape(s.Title))),
+			"  ", p.tone(gradeTone(s.GradeAfter), gain), "  ", p.tone("muted", p.effort(s.Effort)))
+		for _, c := range s.Records {
+			p.change(c)
+		}
+	}
+	if n := len(r.NextSteps) - len(shown); n > 0 {
+		p.line("    ", p.tone("muted", p.count("text.more-steps", n)))
+	}
+}
+
+// change prints what to paste, and as zone file comments what goes away.
+func (p *textPrinter) change(c check.RecordChange) {
+	if len(c.New) == 0 || p.opts.Verbose {
+		for _, v := range c.Old {
+			p.line("    ", p.tone("muted", "; "+p.t("text.remove")+" "+zoneLine(c.Name, c.Type, v)))
+		}
+	}
+	for _, v := range c.New {
+		for _, l := range zoneLines(c.Name, c.Type, v) {
+			p.line("    ", l)
+		}
+	}
+}
+
+func (p *textPrinter) standards(r *Report) {
+	list := standings(r)
+	if len(list) == 0 {
+		return
+	}
+	p.line()
+	p.line(p.tone("bold", p.t("text.standards")))
+	wordW, nameW := 0, 0
+	for _, s := range list {
+		wordW = max(wordW, utf8.RuneCountInString(p.stateWord(s.State)))
+		nameW = max(nameW, utf8.RuneCountInString(p.standard(s.Standard)))
+	}
+	for _, s := range list {
+		lead := fmt.Sprintf("  %s  %s  ", pad(s.State.Symbol+" "+p.stateWord(s.State), wordW+2), pad(p.standard(s.Standard), nameW))
+		room := max(p.opts.Width-utf8.RuneCountInString(lead), 20)
+		p.line(p.tone(s.State.Code, lead), clip(p.standingLine(s), room))
+	}
+}
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
+}
+
+func (w words) stateWord(s state) string { return w.t("state." + s.Code) }
+
+// standingLine says in one line how it stands with a standard.
+func (w words) standingLine(s *standing) string {
+	switch {
+	case s.State == stateUnknown && len(s.Unknown) > 0:
+		return Escape(s.Unknown[0].Cause)
+	case s.Worst != nil && s.Worst.Severity >= check.Notice:
+		line := Escape(s.WorstIn.Title)
+		if n := s.Counts[check.Error] + s.Counts[check.Warning] + s.Counts[check.Notice] - 1; n > 0 {
+			line += " (+" + w.integer(n) + ")"
+		}
+		return line
+	case s.State == statePartly:
+		return w.t("card.partly") + ": " + Escape(s.Unknown[0].Cause)
+	case s.State == stateAccepted:
+		return w.count("count.ignored", s.Ignored)
+	case s.State == stateNone:
+		return w.t("card.none")
+	default:
+		return w.count("card.passed", len(s.Passed))
+	}
+}
+
+func (p *textPrinter) findings(r *Report) {
+	for _, s := range standings(r) {
+		if s.Worst == nil && len(s.Unknown) == 0 && s.Ignored == 0 {
+			continue
+		}
+		p.line()
+		p.line(p.tone("bold", p.standard(s.Standard)))
+		for _, res := range s.Results {
+			for i := range res.Findings {
+				p.finding(res, &res.Findings[i])
+			}
+		}
+		for _, res := range s.Unknown {
+			p.line(p.tone("unknown", "  ? "), p.wrap("    ", Escape(res.Title)+": "+Escape(res.Cause)), "  ", p.tone("muted", res.ID))
+		}
+	}
+}
+
+func (p *textPrinter) finding(res *Result, f *Finding) {
+	st := severityState(f.Severity)
+	p.line(p.tone(st.Code, "  "+st.Symbol+" "+p.severity(f.Severity)), "  ", Escape(f.Subject), "  ", p.tone("muted", res.ID))
+	p.line("    ", p.wrap("    ", Escape(f.Message)))
+	if f.Ignored != nil {
+		p.line("    ", p.wrap("    ", p.ignored(f.Ignored)))
+	}
+	if f.Fix != nil {
+		if f.Fix.Verb != "" {
+			p.line("    ", p.wrap("      ", p.t("fix")+": "+Escape(f.Fix.Verb)))
+		}
+		for _, c := range f.Fix.Records {
+			p.change(c)
+		}
+	}
+	for _, c := range f.Consequences {
+		p.line("    ↳ ", p.wrap("      ", Escape(c.Message)), "  ", p.tone("muted", c.Rule))
+	}
+}
+
+func (w words) ignored(i *Ignored) string {
+	if i.Until == "" {
+		return w.t("ignored", "Reason", Escape(i.Reason))
+	}
+	return w.t("ignored-until", "Reason", Escape(i.Reason), "Until", Escape(i.Until))
+}
+
+func (p *textPrinter) notMeasured(r *Report) {
+	if len(r.NotMeasured) == 0 {
+		return
+	}
+	p.line()
+	var parts []string
+	for i, m := range r.NotMeasured {
+		if i > 0 && m.Cause == r.NotMeasured[i-1].Cause {
+			parts[len(parts)-1] = p.checkName(m.Check) + ", " + parts[len(parts)-1]
+			continue
+		}
+		parts = append(parts, p.checkName(m.Check)+" ("+Escape(m.Cause)+")")
+	}
+	p.line(p.wrap("  ", p.t("text.not-measured", "N", notMeasuredWeight(r), "List", strings.Join(parts, "; "))))
+}
+
+func (w words) checkName(id string) string { return w.scoreWord("check", id, id) }
+
+// capText says which open finding holds the score, and where.
+func (w words) capText(r *Report, c score.Cap) string {
+	title := w.scoreWord("cap", string(c.ID), ruleTitle(r, c.Rule))
+	return w.t("capped", "Cap", c.Cap, "Title", title)
+}
+
+// scoreWord is a word of the score's own table, as plain text.
+func (w words) scoreWord(kind, id, fallback string) string {
+	if s, ok := w.Lookup("score."+kind+"."+id, nil); ok {
+		return strings.ReplaceAll(s, "`", "")
+	}
+	return Escape(fallback)
+}
+
+// fleet prints several domains, worst first.
+func (p *textPrinter) fleet(reports []*Report) {
+	nameW := utf8.RuneCountInString(p.t("col.domain"))
+	for _, r := range reports {
+		nameW = max(nameW, utf8.RuneCountInString(Escape(r.Domain)))
+	}
+	nameW = min(nameW, max(p.opts.Width/2, 20))
+	cols := []string{p.t("col.score"), p.t("col.grade"), p.t("col.coverage"), p.t("col.profile")}
+	profileW := utf8.RuneCountInString(cols[3])
+	for _, r := range reports {
+		profileW = max(profileW, utf8.RuneCountInString(p.profile(r.Profile.Name)))
+	}
+	p.line(p.tone("bold", pad(p.t("col.domain"), nameW)+"  "+padLeft(cols[0], 6)+"  "+pad(cols[1], 5)+"  "+padLeft(cols[2], 9)+"  "+cols[3]))
+	for _, r := range reports {
+		value := p.integer(r.Score.Value)
+		if ungraded(r) {
+			value = "–"
+		}
+		p.line(pad(clip(Escape(r.Domain), nameW), nameW), "  ", padLeft(value, max(6, utf8.RuneCountInString(cols[0]))), "  ",
+			p.tone(gradeTone(r.Score.Grade), pad(r.Score.Grade, max(5, utf8.RuneCountInString(cols[1])))), "  ",
+			padLeft(p.integer(r.Score.Coverage)+" %", max(9, utf8.RuneCountInString(cols[2]))), "  ", p.profile(r.Profile.Name))
+	}
+	p.line()
+	for _, r := range reports {
+		res, f := worstFinding(r)
+		lead := Escape(r.Domain) + ": "
+		if r.Error != "" {
+			p.line(p.tone("error", "✗ "), p.wrap("  ", lead+p.t("incomplete", "Error", Escape(r.Error))))
+			continue
+		}
+		if f == nil {
+			p.line(p.tone("ok", "✓ "), lead, p.t("text.no-finding"))
+			continue
+		}
+		st := severityState(f.Severity)
+		p.line(p.tone(st.Code, st.Symbol+" "), p.wrap("  ", lead+clip(Escape(f.Message), 300)), "  ", p.tone("muted", res.ID))
+	}
+}
+
+func padLeft(s string, width int) string {
+	return strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s))) + s
+}
