@@ -11,6 +11,7 @@ package dmarc
 
 import (
 	"context"
+	"sync"
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
@@ -31,6 +32,13 @@ type Facts struct {
 	RFC7489              Legacy     `json:"rfc7489"`
 
 	Destinations []*Destination `json:"destinations"` // of rua and ruf
+
+	walk     *Discovery
+	policy   *Step      // whose record applies
+	psl      *Step      // at the organizational domain by the public suffix list
+	wildcard bool       // the alias at _dmarc is a wildcard's: a random label has it too
+	dangling dns.Lookup // NS of the registrable domain of an alias's missing target
+	texts    []published
 }
 
 // Step is one name of the walk.
@@ -38,10 +46,17 @@ type Step struct {
 	Name    dns.Name   `json:"name"`    // without the _dmarc label
 	Status  dns.State  `json:"status"`  // of the TXT look-up
 	Records []string   `json:"records"` // texts that start with a valid v=DMARC1
+	Other   []string   `json:"other"`   // the other texts there
 	Kept    bool       `json:"kept"`    // one valid record, used by the walk
-	Note    string     `json:"note"`    // "discarded: several records", "psd=n: stop", …
+	Note    string     `json:"note"`    // "discarded: 2 records", "psd=n: the walk stops", …
 	Lookup  dns.Lookup `json:"lookup"`
+
+	record   *Record // of the one record kept
+	problems []Problem
 }
+
+// Record is the one valid record of the step, nil where there is none or several.
+func (s *Step) Record() *Record { return s.record }
 
 // Effective is what RFC 9989 receivers apply to mail from the name as asked, an
 // existing name below it, and a name below it that does not exist.
@@ -57,13 +72,18 @@ type Policy struct {
 	Policy  string `json:"policy"`
 	Tag     string `json:"tag"` // "p", "sp", "np" or ""
 	Testing bool   `json:"testing"`
+	Known   bool   `json:"known"` // false when a failed look-up leaves it open
 }
 
 // Legacy is what a receiver that follows RFC 7489 with the public suffix list does.
 type Legacy struct {
 	OrganizationalDomain dns.Name `json:"organizational_domain"`
 	PolicyName           dns.Name `json:"policy_name"`
-	Policy               string   `json:"policy"`
+	Policy               string   `json:"policy"`    // for the name as asked
+	Subdomain            string   `json:"subdomain"` // for a name below it without a record
+	Pct                  int      `json:"pct"`       // the share of mail it is applied to
+	Known                bool     `json:"known"`
+	SubdomainKnown       bool     `json:"subdomain_known"`
 }
 
 // Destination is one report URI of the record that applies.
@@ -74,13 +94,99 @@ type Destination struct {
 	External   bool       `json:"external"`   // another Organizational Domain: consent is needed (RFC 9990 §4)
 	Authorized string     `json:"authorized"` // "not-needed", "yes", "no", "unknown"
 	Consent    dns.Lookup `json:"consent"`    // TXT at <policy>._report._dmarc.<host>
+
+	ConsentTexts      []string `json:"consent_texts"`      // what stands there
+	TooLong           bool     `json:"too_long"`           // the consent name cannot be asked
+	Override          string   `json:"override"`           // another URI that the consent names
+	OverrideElsewhere dns.Name `json:"override_elsewhere"` // its host, where that is not the same
+
+	MX          dns.Lookup `json:"mx"`
+	A           dns.Lookup `json:"a"`           // asked when there is no MX
+	AAAA        dns.Lookup `json:"aaaa"`        // asked when there is no MX
+	Registrable dns.Lookup `json:"registrable"` // NS of the registrable domain, asked when the host does not exist
+
+	span     check.Span
+	scheme   string
+	consents []*Record
+	cause    *dns.Error
 }
 
 // Gather walks and asks. A failed look-up is a fact; the error is only that of
 // a cancelled context.
 func Gather(ctx context.Context, r dns.Resolver, domain dns.Name) (*Facts, error) {
-	return nil, nil
+	m := newMemo(r)
+	f := &Facts{Domain: domain, Destinations: []*Destination{}}
+
+	// All names of the walk at once, and with them the organizational domain
+	// by the public suffix list where the walk's jump passes over it.
+	names := Targets(domain)
+	walked := len(names)
+	psl := pslDomain(domain)
+	if !contains(names, psl) {
+		names = append(names, psl)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { f.Exists = dns.Ask(ctx, m, domain, dns.TypeTXT) })
+	steps := ask(ctx, m, names)
+	wg.Wait()
+
+	f.walk = judge(domain, steps[:walked])
+	f.Steps = f.walk.Steps
+	f.OrganizationalDomain = f.walk.OrganizationalDomain
+	f.Known = f.walk.Known
+	if f.policy = f.walk.Policy; f.policy != nil {
+		f.PolicyName, f.PolicyRecord = f.policy.Name, f.policy.record.Text
+	}
+	for _, s := range steps {
+		if s.Name == psl {
+			f.psl = s
+		}
+	}
+	f.Effective = f.effective(f.walk, f.walk.below())
+	f.RFC7489 = legacy(steps[0], f.psl)
+	f.texts = f.readTexts()
+	f.alias(ctx, m)
+	if f.policy != nil {
+		walk := f.walk
+		if f.policy.Name != domain {
+			walk = Walk(ctx, m, f.policy.Name) // answered by what was asked above
+		}
+		f.Destinations = append(f.Destinations, destinations(ctx, m, f.policy, walk)...)
+	}
+	return f, ctx.Err()
 }
 
-// Rules judge Facts, in report order.
-var Rules = []check.Rule[*Facts]{}
+// alias looks behind an alias at _dmarc that leads to nothing: a wildcard's
+// says nothing about DMARC, and a target whose registrable domain is not
+// delegated is there for the taking.
+func (f *Facts) alias(ctx context.Context, r dns.Resolver) {
+	own := f.Steps[0]
+	if own.Lookup.Answer == nil || len(own.Lookup.Answer.Chain) == 0 || own.Status == dns.StateFound {
+		return
+	}
+	target := own.Lookup.Answer.Owner()
+	random := dns.Ask(ctx, r, f.Domain.Child("postseal-no-such-name"), dns.TypeTXT)
+	f.wildcard = random.Answer != nil && len(random.Answer.Chain) > 0 && random.Answer.Owner() == target
+	if own.Status == dns.StateNXDomain {
+		f.dangling = askRegistrable(ctx, r, target)
+	}
+}
+
+// nonexistent tells whether the audited name does not exist (§3.2.13: NXDOMAIN
+// in the sense of RFC 8020).
+func (f *Facts) nonexistent() bool { return f.Exists.State == dns.StateNXDomain }
+
+// foreign tells whether the record that applies stands above the organisation,
+// at a name of the public suffix list: it is not the owner's to mend.
+func (f *Facts) foreign() bool {
+	return f.policy != nil && f.policy.Name != f.Domain && !f.policy.Name.IsUnder(f.psl.Name)
+}
+
+func contains(names []dns.Name, n dns.Name) bool {
+	for _, have := range names {
+		if have == n {
+			return true
+		}
+	}
+	return false
+}
