@@ -1,0 +1,83 @@
+package starttls
+
+import (
+	"encoding/json"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/ruletest"
+)
+
+// TestRules reads facts instead of a zone: no DNS shows what a server says.
+// The facts section is Facts as JSON, where a session names only what differs
+// from that of a good server on its port.
+func TestRules(t *testing.T) {
+	ruletest.Run(t, Rules, func(t *testing.T, c *ruletest.Case) *Facts {
+		var in struct {
+			NoHosts string `json:"no_hosts"`
+			Works   bool   `json:"port25_works"`
+			IPv6    bool   `json:"ipv6_works"`
+			Hosts   []struct {
+				Host     dns.Name          `json:"host"`
+				Sessions []json.RawMessage `json:"sessions"`
+			} `json:"hosts"`
+		}
+		if err := json.Unmarshal([]byte(c.Files["facts"]), &in); err != nil {
+			t.Fatal(err)
+		}
+		f := &Facts{Domain: dns.Name(c.Domain()), Profile: c.Profile(), NoHosts: in.NoHosts, Hosts: []*Host{}}
+		for _, h := range in.Hosts {
+			host := &Host{Name: h.Host}
+			for _, raw := range h.Sessions {
+				var head struct {
+					Port   uint16 `json:"port"`
+					Status string `json:"status"`
+				}
+				if err := json.Unmarshal(raw, &head); err != nil {
+					t.Fatal(err)
+				}
+				s := good(h.Host, head.Port)
+				if head.Status != "" && head.Status != "ok" {
+					s = newSession(s.Target)
+				}
+				if err := json.Unmarshal(raw, s); err != nil {
+					t.Fatal(err)
+				}
+				host.Sessions = append(host.Sessions, s)
+			}
+			f.Hosts = append(f.Hosts, host)
+		}
+		f.inferBlocked()
+		f.Port25Works, f.IPv6Works = f.Port25Works || in.Works, f.IPv6Works || in.IPv6
+		f.Blocked = f.Blocked && !f.Port25Works
+		return f
+	})
+}
+
+var testNow = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// good is what a well-kept server shows.
+func good(host dns.Name, port uint16) *Session {
+	s := newSession(Target{Host: host, Addr: netip.MustParseAddr("5.6.7.8"), Port: port})
+	s.Status, s.Step = "ok", StepEHLOTLS
+	s.Banner = host.String() + " ESMTP"
+	s.Capabilities = []string{"SIZE 36700160", "8BITMIME", "STARTTLS"}
+	s.CapabilitiesTLS = []string{"SIZE 36700160", "8BITMIME"}
+	s.STARTTLS = "offered"
+	if port == 465 {
+		s.Capabilities, s.STARTTLS = []string{}, "implicit"
+	}
+	if port != 25 {
+		s.CapabilitiesTLS = append(s.CapabilitiesTLS, "AUTH PLAIN")
+		s.AuthAfterTLS = []string{"PLAIN"}
+	}
+	s.TLS = &TLS{Version: "TLS 1.3", Suite: "TLS_AES_128_GCM_SHA256", Group: "X25519"}
+	s.Certificate = &Cert{
+		Subject: "CN=" + host.String(), Issuer: "CN=Test CA", Names: []string{host.String()}, Verdict: "ok",
+		KeyType: "ECDSA", Bits: 256, CheckedAt: testNow,
+		NotBefore: testNow.AddDate(0, 0, -30), NotAfter: testNow.AddDate(0, 0, 60),
+	}
+	return s
+}

@@ -1,0 +1,132 @@
+package starttls
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/special"
+)
+
+// Caps of one domain (the catalogue's): beyond them a session says "not-asked".
+const (
+	maxHosts     = 10
+	maxAddresses = 4
+)
+
+// Run probes the mail hosts of one domain. Make it with Start, hand it hosts
+// as their addresses become known, take the facts with Wait.
+type Run struct {
+	ctx          context.Context
+	prober       Prober
+	ports        []uint16
+	allowPrivate bool
+
+	wg    sync.WaitGroup
+	mu    sync.Mutex
+	hosts map[dns.Name]*Host
+}
+
+// Start begins a run. The context bounds all of its probes. The prober's own
+// ports are probed when it names them (SMTPProber does), else 25, 465 and 587.
+func Start(ctx context.Context, prober Prober, allowPrivate bool) *Run {
+	r := &Run{ctx: ctx, prober: prober, ports: []uint16{25, 465, 587}, allowPrivate: allowPrivate, hosts: map[dns.Name]*Host{}}
+	if p, ok := prober.(interface{ Ports() []uint16 }); ok {
+		r.ports = p.Ports()
+	}
+	return r
+}
+
+// Add begins probing a host at its addresses, all ports of each at once. It
+// does not block and may be called from several goroutines; a host that was
+// added before is left alone. All calls must come before Wait.
+func (r *Run) Add(host dns.Name, addrs []netip.Addr) {
+	r.mu.Lock()
+	if r.hosts[host] != nil {
+		r.mu.Unlock()
+		return
+	}
+	h := &Host{Name: host, Sessions: []*Session{}}
+	over := len(r.hosts) >= maxHosts
+	r.hosts[host] = h
+	for i, a := range addrs {
+		for _, port := range r.ports {
+			t := Target{Host: host, Addr: a, Port: port}
+			slot := len(h.Sessions)
+			switch block := special.Block(a); {
+			case block != "" && !r.allowPrivate:
+				s := newSession(t)
+				s.Status, s.Detail = "special-address", block
+				h.Sessions = append(h.Sessions, s)
+			case over || i >= maxAddresses:
+				h.Sessions = append(h.Sessions, notAsked(t, "cap"))
+			default:
+				h.Sessions = append(h.Sessions, nil)
+				r.wg.Go(func() {
+					s := r.prober.Probe(r.ctx, t)
+					r.mu.Lock()
+					h.Sessions[slot] = s
+					r.mu.Unlock()
+				})
+			}
+		}
+	}
+	r.mu.Unlock()
+}
+
+// Wait waits for every probe and gives the facts, hosts in the order given;
+// those not named there come last, by name.
+func (r *Run) Wait(order []dns.Name) *Facts {
+	r.wg.Wait()
+	f := &Facts{Hosts: []*Host{}}
+	for _, h := range r.hosts {
+		slices.SortStableFunc(h.Sessions, func(a, b *Session) int {
+			return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port))
+		})
+		f.Hosts = append(f.Hosts, h)
+	}
+	place := func(h *Host) int {
+		if i := slices.Index(order, h.Name); i >= 0 {
+			return i
+		}
+		return len(order)
+	}
+	slices.SortFunc(f.Hosts, func(a, b *Host) int {
+		return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a.Name, b.Name))
+	})
+	f.inferBlocked()
+	if p, ok := r.prober.(interface{ Port25() (bool, bool) }); ok {
+		works, six := p.Port25()
+		f.Port25Works, f.IPv6Works = f.Port25Works || works, f.IPv6Works || six
+		f.Blocked = f.Blocked && !f.Port25Works
+	}
+	return f
+}
+
+// inferBlocked decides from the run's own attempts whether port 25 is closed on
+// our network: nothing connected on it, and every attempt was silent, refused
+// or failed by a local error. One server that answers settles the contrary.
+func (f *Facts) inferBlocked() {
+	tried := false
+	for _, h := range f.Hosts {
+		for _, s := range h.Sessions {
+			if s.Port != 25 {
+				continue
+			}
+			if s.reached(StepConnected) {
+				f.Port25Works = true
+				f.IPv6Works = f.IPv6Works || s.Addr.Is6()
+			}
+			switch s.Status {
+			case "silent", "refused", "network":
+				tried = true
+			case "not-asked":
+				tried = tried || s.Detail == "blocked"
+			}
+		}
+	}
+	f.Blocked = tried && !f.Port25Works
+}
