@@ -219,6 +219,9 @@ func (g *get) fetch(ctx context.Context, addrs []netip.Addr) error {
 	switch {
 	case len(g.f.Body) > MaxPolicySize:
 		return &fault{ErrTooLarge, fmt.Errorf("the body has more than %d octets", MaxPolicySize)}
+	case ctx.Err() != nil:
+		// A body may seem to end well when our own closing makes the server stop.
+		return &fault{ErrTimeout, ctx.Err()}
 	case err != nil:
 		return &fault{wordOr(err, ErrHTTP), err}
 	}
