@@ -1,0 +1,288 @@
+package spf
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/special"
+)
+
+// Options say what a generated record should authorise. The zero value gives
+// "v=spf1 ~all".
+type Options struct {
+	IP4, IP6 []netip.Prefix // host bits are cleared
+	A, MX    []string       // host and domain names; "" is the domain itself
+	Include  []string
+
+	All   string // "softfail" (the default), "fail" or "neutral"
+	Merge string // an existing record whose terms are kept, "" for none
+
+	// AllowDocumentation lets documentation addresses pass, for examples.
+	AllowDocumentation bool
+}
+
+// GenProblem is a refusal (severity error) or a warning of the generator.
+type GenProblem struct {
+	ID       string // as in the catalogue of generators: "gen-spf-lookups"
+	Severity check.Severity
+	Params   check.Params
+}
+
+// MessageID is where the words of the problem stand in the message files.
+func (p GenProblem) MessageID() string {
+	if p.ID == "gen-spf-lookups" || p.ID == "gen-spf-long" || p.ID == "gen-spf-permissive" {
+		return p.ID + ".message-" + p.Severity.String()
+	}
+	return p.ID + ".message"
+}
+
+// Generated is a record and what it would cost.
+type Generated struct {
+	Record  string // what was asked for, even when it is refused
+	Tree    *Tree  // its worst case
+	Lookups int
+	AtLeast bool // Lookups is a lower bound: nobody was asked, or not everyone answered
+	// Problems are the refusals and warnings, in the order of the record.
+	Problems []GenProblem
+}
+
+// Refused tells whether the record must not be published.
+func (g *Generated) Refused() bool {
+	return slices.ContainsFunc(g.Problems, func(p GenProblem) bool { return p.Severity == check.Error })
+}
+
+func (g *Generated) add(id string, severity check.Severity, params check.Params) {
+	g.Problems = append(g.Problems, GenProblem{ID: id, Severity: severity, Params: params})
+}
+
+// Generate makes one record: ip4, ip6, a, mx, include, then all, cheap before
+// dear; with Merge the existing terms come first, in their order. It counts
+// look-ups over live DNS through r; with r nil the count is of the record
+// alone. The error is that of a cancelled context or of an unknown All.
+func Generate(ctx context.Context, r dns.Resolver, domain dns.Name, o Options) (*Generated, error) {
+	sign, ok := map[string]string{"": "~", "softfail": "~", "fail": "-", "neutral": "?"}[o.All]
+	if !ok {
+		return nil, fmt.Errorf("spf: %q is no way to treat strangers: softfail, fail or neutral", o.All)
+	}
+	g := &Generated{}
+	old, modifiers, oldAll := g.existing(o.Merge)
+	if o.All == "" && oldAll != "" {
+		sign = oldAll
+	}
+	if sign == "?" {
+		g.add("gen-spf-permissive", check.Warning, check.Params{"Term": "?all"})
+	}
+	terms := append(old, g.networks(o)...)
+	for _, list := range []struct {
+		kind  Kind
+		names []string
+	}{{A, o.A}, {MX, o.MX}, {Include, o.Include}} {
+		for _, name := range list.names {
+			terms = append(terms, g.named(list.kind, domain, name)...)
+		}
+	}
+	g.Record = strings.Join(slices.Concat([]string{Version}, distinct(domain, terms), []string{sign + "all"}, modifiers), " ")
+	g.judgeText()
+	if err := g.count(ctx, r, domain); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// existing takes over the terms of a record that is there already: repaired,
+// without all, a redirect turned into an include. Unknown modifiers are kept.
+func (g *Generated) existing(text string) (terms, modifiers []string, all string) {
+	if text == "" {
+		return nil, nil, ""
+	}
+	rec, _ := Parse(text)
+	for i := range rec.Terms {
+		e := &rec.Terms[i]
+		term := e.Text
+		if e.Meant != "" {
+			term = e.Meant
+		}
+		switch e.Kind {
+		case Invalid:
+			g.add("gen-roundtrip", check.Error, check.Params{"Term": e.Text})
+		case All:
+			if all == "" && e.Qualifier() == '+' {
+				all = "~"
+			} else if all == "" {
+				all = string(e.Qualifier())
+			}
+		case Redirect:
+			if rec.live(i) {
+				terms = append(terms, "include:"+e.Domain)
+			}
+		case Exp, Unknown:
+			modifiers = append(modifiers, term)
+		case PTR:
+			g.add("gen-spf-ptr", check.Error, check.Params{"Term": e.Text})
+			terms = append(terms, term)
+		default:
+			terms = append(terms, term)
+		}
+	}
+	return terms, modifiers, all
+}
+
+// networks are the ip4 and ip6 terms, canonical and without nets inside nets.
+func (g *Generated) networks(o Options) []string {
+	var terms []string
+	for _, list := range [][]netip.Prefix{o.IP4, o.IP6} {
+		r := &ranges{}
+		for _, p := range list {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()).Masked()
+			if !p.IsValid() {
+				g.add("gen-spf-private-ip", check.Error, check.Params{"Network": p.String(), "Block": ""})
+				continue
+			}
+			r.add(p)
+		}
+		for _, p := range r.merged() {
+			text := p.String()
+			if p.IsSingleIP() {
+				text = p.Addr().String()
+			}
+			kind, limit := IP4, wide[4][0]
+			if p.Addr().Is6() {
+				kind, limit = IP6, wide[6][0]
+			}
+			if p.Bits() <= limit {
+				g.add("gen-spf-permissive", check.Error, check.Params{"Term": string(kind) + ":" + text})
+			} else if b := special.BlockOf(p); b != "" && !(o.AllowDocumentation && b == "documentation") {
+				g.add("gen-spf-private-ip", check.Error, check.Params{"Network": text, "Block": b})
+			}
+			terms = append(terms, string(kind)+":"+text)
+		}
+	}
+	return terms
+}
+
+// named is an a, mx or include term for a name as typed.
+func (g *Generated) named(kind Kind, domain dns.Name, text string) []string {
+	if text == "" && kind != Include {
+		return []string{string(kind)}
+	}
+	name, err := dns.ParseDomain(text)
+	if err == nil {
+		_, f := checkDomainSpec(name.String())
+		if f != nil {
+			err = fmt.Errorf("spf: %q is not a name that SPF accepts", text)
+		}
+	}
+	if err != nil {
+		g.add("gen-spf-target-invalid", check.Error, check.Params{"Term": string(kind) + ":" + text, "Target": text, "Reason": "name"})
+		return nil
+	}
+	if name == domain && kind != Include {
+		return []string{string(kind)}
+	}
+	return []string{string(kind) + ":" + name.String()}
+}
+
+// distinct drops terms that stand twice and networks inside other networks.
+func distinct(domain dns.Name, terms []string) []string {
+	var nets []netip.Prefix
+	signed := false
+	for _, t := range terms {
+		e, f := parseTerm(t)
+		signed = signed || f == nil && !e.Positive()
+		if f == nil && e.Positive() && (e.Kind == IP4 || e.Kind == IP6) {
+			nets = append(nets, e.Prefix())
+		}
+	}
+	seen := map[string]bool{}
+	return slices.DeleteFunc(terms, func(t string) bool {
+		key := termKey(domain, t)
+		if seen[key] {
+			return true
+		}
+		seen[key] = true
+		e, f := parseTerm(t)
+		if f != nil || signed || e.Kind != IP4 && e.Kind != IP6 { // signs make the order matter
+			return false
+		}
+		p := e.Prefix()
+		return slices.ContainsFunc(nets, func(q netip.Prefix) bool { return q.Bits() < p.Bits() && q.Contains(p.Addr()) })
+	})
+}
+
+// Sizes of §3.4, and the one above which parsers of others give up.
+const (
+	longRecord  = 450
+	giantRecord = 2000
+)
+
+// judgeText holds the record to our own parser, as every generator must.
+func (g *Generated) judgeText() {
+	if n := len(g.Record); n > giantRecord {
+		g.add("gen-spf-long", check.Error, check.Params{"Size": n, "Limit": giantRecord})
+	} else if n > longRecord {
+		g.add("gen-spf-long", check.Warning, check.Params{"Size": n, "Limit": longRecord})
+	}
+	if _, problems := Parse(g.Record); firstFatal(problems) != nil {
+		p := firstFatal(problems)
+		id := "gen-roundtrip"
+		if p.Rule == "spf-non-ascii" || p.Rule == "spf-control-char" {
+			id = "gen-non-ascii"
+		}
+		g.add(id, check.Error, check.Params{"Term": p.Params["Term"]})
+	}
+}
+
+// count walks the record over live DNS and judges what it meets.
+func (g *Generated) count(ctx context.Context, r dns.Resolver, domain dns.Name) error {
+	l := newLookups(ctx, r, domain)
+	if r != nil {
+		rec, _ := Parse(g.Record)
+		l.records[domain] = true
+		l.terms(domain, rec)
+		l.wait()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	g.Tree = l.build(domain, g.Record)
+	g.Lookups, g.AtLeast = g.Tree.Lookups, g.Tree.Open
+	seen := map[string]bool{}
+	g.Tree.each(func(t *Term) {
+		reason := ""
+		switch {
+		case t.Status == "none", t.Status == "loop", t.Status == "permerror":
+			reason = t.Status
+			if t.Kind == MX {
+				reason = "mx"
+			}
+		case t.Status == "unknown" && r != nil:
+			reason = "unknown"
+		}
+		if reason == "" || seen[t.Term] {
+			return
+		}
+		seen[t.Term] = true
+		params := check.Params{"Term": t.Term, "Target": t.Target.String(), "Reason": reason}
+		if reason == "unknown" {
+			g.add("gen-spf-unknown", check.Warning, params)
+			return
+		}
+		g.add("gen-spf-target-invalid", check.Error, params)
+	})
+	params := check.Params{"Lookups": g.Lookups, "Limit": MaxLookups, "Over": g.Lookups - MaxLookups, "AtLeast": g.AtLeast}
+	switch {
+	case g.Lookups > MaxLookups:
+		g.add("gen-spf-lookups", check.Error, params)
+	case g.Lookups >= 8:
+		g.add("gen-spf-lookups", check.Warning, params)
+	}
+	if voids := g.Tree.voids(); len(voids) > MaxVoids {
+		g.add("gen-spf-void", check.Warning, check.Params{"Count": len(voids), "Limit": MaxVoids, "Targets": strings.Join(targetsOf(voids), ", ")})
+	}
+	return nil
+}
