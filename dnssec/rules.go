@@ -8,7 +8,7 @@ var Rules = []check.Rule[*Facts]{
 		Meta: check.Meta{
 			ID: "dnssec-bogus", Standard: check.DNSSEC, Severity: check.Error,
 			Title: "the zone's signatures do not validate",
-			Refs:  []check.Ref{check.RFC(4033, "5")},
+			Refs:  []check.Ref{check.RFC(4033, "")},
 			Doc: `The parent zone says that this one is signed, and its answers do not verify. Every validating resolver, those of
 the large mailbox providers among them, answers SERVFAIL: mail to the domain waits and is returned, and mail from it
 fails SPF and DKIM.
@@ -63,7 +63,7 @@ After:
 		Meta: check.Meta{
 			ID: "dnssec-resolver-not-validating", Standard: check.DNSSEC, Severity: check.Info,
 			Title: "the resolver cannot tell whether answers are signed",
-			Refs:  []check.Ref{check.RFC(4035, "3.2.3"), check.RFC(4035, "4.9.3")},
+			Refs:  []check.Ref{check.RFC(4035, "")},
 			Doc: `This is a limit of the audit, not a fault of the domain. Whether a name is secure is told by one bit in the
 resolver's answer. It counts when the resolver validates and nobody can change the bit on its way: on this machine,
 over TLS or HTTPS, or where you say that you trust the path. Until then DNSSEC and DANE are not measured, and the score

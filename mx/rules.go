@@ -146,7 +146,7 @@ After:
 		Meta: check.Meta{
 			ID: "mx-null", Standard: check.MX, Severity: check.Info,
 			Title: "the domain declares that it takes no mail",
-			Refs:  []check.Ref{check.RFC(7505, "3")},
+			Refs:  []check.Ref{check.RFC(7505, "")},
 			Doc: `A single MX record that points at the root, 0 followed by a dot, says that the domain accepts no mail. Senders
 return messages at once with a clear reason instead of retrying for days. All checks of inbound mail are then not
 applicable; none of them counts against the domain.
@@ -167,7 +167,7 @@ There is nothing to fix. A complete statement for a name without mail also has a
 		Meta: check.Meta{
 			ID: "mx-null-with-others", Standard: check.MX, Severity: check.Error,
 			Title: "a null MX stands beside other MX records",
-			Refs:  []check.Ref{check.RFC(7505, "3")},
+			Refs:  []check.Ref{check.RFC(7505, "")},
 			Doc: `A null MX says "no mail here", the others name mail hosts. The standard forbids the mixture, and senders differ
 in what they make of it: some return the message, some deliver, some do either by chance.
 
@@ -202,7 +202,7 @@ After:
 		Meta: check.Meta{
 			ID: "mx-null-preference", Standard: check.MX, Severity: check.Notice,
 			Title: "the null MX has a preference other than 0",
-			Refs:  []check.Ref{check.RFC(7505, "3")},
+			Refs:  []check.Ref{check.RFC(7505, "")},
 			Doc: `The null MX is written with preference 0. Another number does not change its meaning for software that looks
 at the dot only, but tools that compare with the exact form may not recognise it.
 
@@ -262,7 +262,7 @@ After, if it does not:
 		Meta: check.Meta{
 			ID: "mx-null-advised", Standard: check.MX, Severity: check.Notice,
 			Title: "a domain without mail does not say so",
-			Refs:  []check.Ref{check.RFC(7505, "1")},
+			Refs:  []check.Ref{check.RFC(7505, "")},
 			Doc: `The domain has an address but no MX record, and SPF names no sender: it looks like a web site without mail.
 Senders that mistype an address still try the web server for days before they give up. One record tells them at once.
 

@@ -13,7 +13,7 @@ var authRules = []check.Rule[*Facts]{
 		Meta: check.Meta{
 			ID: "auth-plain-before-tls", Standard: check.STARTTLS, Severity: check.Error,
 			Title: "passwords are taken before TLS",
-			Refs:  []check.Ref{check.RFC(4954, "4"), check.RFC(8314, "4.1")},
+			Refs:  []check.Ref{check.RFC(4954, ""), check.RFC(8314, "")},
 			Doc: `The server offers to take a password, or a token, before the session is encrypted. A client that does so shows it to everybody on
 the way, and an attacker who removes STARTTLS from the dialogue makes clients do so.
 
@@ -39,7 +39,7 @@ After, with smtpd_tls_auth_only = yes in Postfix:
 		Meta: check.Meta{
 			ID: "auth-on-25", Standard: check.STARTTLS, Severity: check.Notice,
 			Title: "the mail host offers log-in on port 25",
-			Refs:  []check.Ref{check.RFC(6409, "3.1"), check.RFC(8314, "")},
+			Refs:  []check.Ref{check.RFC(6409, ""), check.RFC(8314, "")},
 			Doc: `Servers that deliver mail never log in; people do, on ports 465 and 587. Log-in on port 25 only draws those who guess passwords.
 
 Offer AUTH on the submission ports only.

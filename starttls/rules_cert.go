@@ -16,7 +16,7 @@ var certRules = []check.Rule[*Facts]{
 			Title:     "the certificate is self-signed",
 			Variants:  []check.Variant{{Name: "opportunistic", Severity: check.Notice}},
 			CoveredBy: []string{"mtasts-mx-cert-invalid"},
-			Refs:      []check.Ref{check.RFC(5280, "6")},
+			Refs:      []check.Ref{check.RFC(5280, "")},
 			Doc: `The server signed its certificate itself, so nobody can tell it from an impostor's. Mail programs refuse it on submission ports.
 On port 25 most senders do not verify and deliver all the same; under an enforced MTA-STS policy they do not deliver.
 
@@ -39,7 +39,7 @@ After:
 			Title:     "the certificate leads to no trusted root",
 			Variants:  []check.Variant{{Name: "opportunistic", Severity: check.Notice}},
 			CoveredBy: []string{"mtasts-mx-cert-invalid"},
-			Refs:      []check.Ref{check.RFC(5280, "6")},
+			Refs:      []check.Ref{check.RFC(5280, "")},
 			Doc: `No chain from the server's certificate to a root of this machine's store could be built. Either a private CA issued it, or the
 server does not send the intermediate certificate, or the certificate is not meant for servers. Clients that verify refuse it.
 
@@ -62,7 +62,7 @@ After:
 			Title:     "the certificate is outside its validity",
 			Variants:  []check.Variant{{Name: "opportunistic", Severity: check.Notice}},
 			CoveredBy: []string{"mtasts-mx-cert-invalid"},
-			Refs:      []check.Ref{check.RFC(5280, "4.1.2.5")},
+			Refs:      []check.Ref{check.RFC(5280, "")},
 			Doc: `The certificate, or one above it, has expired or is not valid yet. Clients that verify refuse it. Usually the renewal ran and the
 mail server was not reloaded.
 
@@ -132,7 +132,7 @@ After:
 			Title:     "the certificate expires soon",
 			Variants:  []check.Variant{{Name: "opportunistic", Severity: check.Notice}},
 			CoveredBy: []string{"mtasts-mx-cert-invalid"},
-			Refs:      []check.Ref{check.RFC(5280, "4.1.2.5")},
+			Refs:      []check.Ref{check.RFC(5280, "")},
 			Doc: `Less than two weeks are left, or less than a fifth of the lifetime of a short-lived certificate. Automation renews earlier than
 that, so it has probably stopped.
 
@@ -160,7 +160,7 @@ After:
 			Title:     "the certificate's key is too short",
 			Variants:  []check.Variant{{Name: "opportunistic", Severity: check.Notice}},
 			CoveredBy: []string{"mtasts-mx-cert-invalid"},
-			Refs:      []check.Ref{check.RFC(9325, "4.5")},
+			Refs:      []check.Ref{check.RFC(9325, "")},
 			Doc: `The key is an RSA key under 2048 bits, or one on a curve under 224 bits. Libraries refuse it, and its owner's traffic can be
 impersonated by those with enough machines.
 
@@ -186,7 +186,7 @@ After:
 		Meta: check.Meta{
 			ID: "cert-unparsable", Standard: check.STARTTLS, Severity: check.Warning,
 			Title: "the certificate cannot be read",
-			Refs:  []check.Ref{check.RFC(5280, "4")},
+			Refs:  []check.Ref{check.RFC(5280, "")},
 			Doc: `The server sent a certificate that a strict parser refuses, a chain of more than twenty, or a key of a size that nobody uses.
 Some senders fall back to clear text, others give up.
 

@@ -67,7 +67,7 @@ After:
 			ID: "starttls-handshake-failed", Standard: check.STARTTLS, Severity: check.Error,
 			Title:     "the TLS handshake fails",
 			CoveredBy: []string{"dane-handshake-failed"},
-			Refs:      []check.Ref{check.RFC(3207, "4.1")},
+			Refs:      []check.Ref{check.RFC(3207, "")},
 			Doc: `The server agrees to STARTTLS, and then no handshake succeeds: neither a current one, nor one with a small first packet, nor
 one with old versions and suites. Senders try again in clear or defer the message.
 

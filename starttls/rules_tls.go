@@ -63,7 +63,7 @@ After:
 		Meta: check.Meta{
 			ID: "tls-only-weak", Standard: check.STARTTLS, Severity: check.Error,
 			Title: "every suite the server accepts is weak",
-			Refs:  []check.Ref{check.RFC(9325, "4.1")},
+			Refs:  []check.Ref{check.RFC(9325, "")},
 			Doc: `A handshake with the suites of current clients failed, and one with all old ones succeeded with a suite that is broken or has no
 forward secrecy. Whoever records the traffic can read it later, and current senders fall back to clear text.
 
