@@ -121,3 +121,8 @@ func (d *Dialer) Dial(ctx context.Context, host string, to netip.AddrPort) (net.
 
 // Opened counts the connections tried so far.
 func (d *Dialer) Opened() int { return int(d.opened.Load()) }
+
+// RedirectedAddr is Redirected for an address that no name goes with.
+func (d *Dialer) RedirectedAddr(to netip.AddrPort) (netip.AddrPort, bool) {
+	return d.Redirected(to.Addr().String(), to)
+}

@@ -1,0 +1,222 @@
+// Package audit audits one domain: it gathers the facts of every standard at
+// once, runs their rules, relates the standards to each other with rules of its
+// own, measures the score and builds the report.
+//
+// Facts flow one way: resolver → facts → results → score → report. Nothing here
+// parses a record or opens a connection; that is the standards' business.
+package audit
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dane"
+	"github.com/postseal/postseal/dkim"
+	"github.com/postseal/postseal/dmarc"
+	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/dnssec"
+	"github.com/postseal/postseal/mtasts"
+	"github.com/postseal/postseal/mx"
+	"github.com/postseal/postseal/spf"
+	"github.com/postseal/postseal/starttls"
+	"github.com/postseal/postseal/tlsrpt"
+)
+
+// Auditor holds what audits of one run share: the clients and the wishes of
+// the user. It is safe for concurrent use.
+type Auditor struct {
+	Resolver dns.Resolver
+	Fetcher  mtasts.Fetcher  // nil: HTTPS is not to be used
+	Prober   starttls.Prober // nil: SMTP is not to be used
+	NoSMTP   string          // why Prober is nil: "disabled" or "offline"
+
+	// ServerSOA asks one name server; nil: name servers are not asked one by one.
+	ServerSOA func(ctx context.Context, server dns.Name, addr netip.Addr, zone dns.Name) (dns.Answer, error)
+
+	AllowPrivate bool
+	Now          func() time.Time
+}
+
+// Request is one domain to audit and what the user says about it.
+type Request struct {
+	Domain        dns.Name
+	Selectors     []string      // DKIM selectors known to be in use
+	Profile       check.Profile // "" to infer
+	ProfileSource string        // "flag" or "config" when Profile is given
+}
+
+// Facts are the facts of all standards for one domain.
+type Facts struct {
+	Domain   dns.Name
+	Profile  check.Profile
+	SPF      *spf.Facts
+	DKIM     *dkim.Facts
+	DMARC    *dmarc.Facts
+	MTASTS   *mtasts.Facts
+	TLSRPT   *tlsrpt.Facts
+	MX       *mx.Facts
+	DNSSEC   *dnssec.Facts
+	DANE     *dane.Facts
+	STARTTLS *starttls.Facts
+}
+
+// Outcome is everything an audit found, in no language yet.
+type Outcome struct {
+	Request   Request
+	Facts     *Facts
+	Inference Inference
+	Results   []check.Result // every rule, in report order
+	Queries   []dns.Lookup   // every DNS question of this domain, in the order of the answers
+	Started   time.Time
+	Took      time.Duration
+}
+
+// Audit gathers and judges. The error is only that of a cancelled context: all
+// other trouble is in the facts.
+func (a *Auditor) Audit(ctx context.Context, req Request) (*Outcome, error) {
+	out := &Outcome{Request: req, Started: a.Now()}
+	resolver, log := dns.WithLog(a.Resolver)
+	facts, err := a.gather(ctx, resolver, req)
+	if err != nil {
+		return nil, fmt.Errorf("audit: %s: %w", req.Domain, err)
+	}
+	out.Facts = facts
+	out.Queries = log.Entries()
+	out.Inference = infer(req, facts)
+	settle(facts, out.Inference.Profile)
+	out.Results = evaluate(facts)
+	out.Took = a.Now().Sub(out.Started)
+	return out, nil
+}
+
+// gather collects the facts of all standards at once. Only two things wait for
+// others: the probe for the mail hosts, and DKIM's provider selectors for what
+// MX and SPF tell about providers.
+func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Facts, error) {
+	f := &Facts{Domain: req.Domain}
+	g, ctx := errgroup.WithContext(ctx)
+	mxDone, spfDone := make(chan struct{}), make(chan struct{})
+
+	var probe *starttls.Run
+	if a.Prober != nil {
+		probe = starttls.Start(ctx, a.Prober, a.AllowPrivate)
+	}
+	g.Go(func() (err error) {
+		defer close(mxDone)
+		f.MX, err = mx.Gather(ctx, r, req.Domain, mx.Options{
+			AllowPrivate: a.AllowPrivate,
+			ServerSOA:    a.ServerSOA,
+			Each: func(h *mx.Host) {
+				if probe != nil {
+					probe.Add(h.Name, addresses(h))
+				}
+			},
+		})
+		return err
+	})
+	g.Go(func() (err error) {
+		defer close(spfDone)
+		f.SPF, err = spf.Gather(ctx, r, req.Domain)
+		return err
+	})
+	g.Go(func() (err error) {
+		f.DKIM, err = dkim.Gather(ctx, r, req.Domain, dkim.Options{
+			Selectors: req.Selectors,
+			Hints: func(ctx context.Context) dkim.Hints {
+				for _, done := range []chan struct{}{mxDone, spfDone} {
+					select {
+					case <-done:
+					case <-ctx.Done():
+						return dkim.Hints{}
+					}
+				}
+				return hints(f)
+			},
+		})
+		return err
+	})
+	g.Go(func() (err error) {
+		f.DMARC, err = dmarc.Gather(ctx, r, req.Domain)
+		return err
+	})
+	g.Go(func() (err error) {
+		f.MTASTS, err = mtasts.Gather(ctx, r, a.Fetcher, req.Domain)
+		return err
+	})
+	g.Go(func() (err error) {
+		f.TLSRPT, err = tlsrpt.Gather(ctx, r, req.Domain)
+		return err
+	})
+	g.Go(func() (err error) {
+		f.DNSSEC, err = dnssec.Gather(ctx, r, req.Domain)
+		return err
+	})
+	g.Go(func() (err error) {
+		select {
+		case <-mxDone:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if f.MX == nil {
+			return ctx.Err()
+		}
+		f.DANE, err = dane.Gather(ctx, r, req.Domain, f.MX.Lookup, f.MX.Names())
+		return err
+	})
+	err := g.Wait()
+	if probe != nil {
+		// The probe's own goroutines end with ctx; waiting for them here keeps
+		// every goroutine owned.
+		var order []dns.Name
+		if f.MX != nil {
+			order = f.MX.Names()
+		}
+		f.STARTTLS = probe.Wait(order)
+	} else {
+		f.STARTTLS = &starttls.Facts{NoHosts: a.NoSMTP}
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.STARTTLS.Domain = req.Domain
+	if f.STARTTLS.NoHosts == "" && len(f.STARTTLS.Hosts) == 0 {
+		f.STARTTLS.NoHosts = noHosts(f.MX)
+	}
+	return f, nil
+}
+
+func addresses(h *mx.Host) []netip.Addr {
+	addrs := make([]netip.Addr, len(h.Addresses))
+	for i, a := range h.Addresses {
+		addrs[i] = a.IP
+	}
+	return addrs
+}
+
+func noHosts(f *mx.Facts) string {
+	switch {
+	case f.Null:
+		return "null-mx"
+	case f.Lookup.Unknown():
+		return "mx-unknown"
+	default:
+		return "no-mx"
+	}
+}
+
+func hints(f *Facts) dkim.Hints {
+	var h dkim.Hints
+	if f.MX != nil {
+		h.MX = f.MX.Names()
+	}
+	if f.SPF != nil {
+		h.SPF = f.SPF.IncludeTargets()
+		h.TXT = f.SPF.OtherTXT
+	}
+	return h
+}

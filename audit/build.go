@@ -1,0 +1,213 @@
+package audit
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/locale"
+	"github.com/postseal/postseal/report"
+	"github.com/postseal/postseal/score"
+)
+
+// Build scores an outcome and makes the report of it in one language.
+func Build(out *Outcome, l *locale.Localizer) (*report.Report, error) {
+	f := out.Facts
+	state := measure(f, out.Results)
+	scored := score.Compute(state)
+	candidates := steps(f, out.Results, state)
+
+	rep := &report.Report{
+		Domain:        f.Domain.String(),
+		DomainUnicode: f.Domain.Unicode(),
+		StartedAt:     out.Started.UTC().Truncate(time.Second),
+		DurationMS:    out.Took.Milliseconds(),
+		Profile: report.Profile{
+			Name: f.Profile, Source: out.Inference.Source,
+			Reason: l.Text("profile.reason."+out.Inference.Reason, nil),
+		},
+		Score:       scored,
+		Results:     results(out.Results, l),
+		NextSteps:   nextSteps(state, candidates, l),
+		NotMeasured: notMeasured(scored, l),
+		Queries:     queries(out.Queries),
+	}
+	code, params := verdict(f, state, scored)
+	if code == "takeover" {
+		params["Target"] = subjectOf(out.Results, params["Target"].(string))
+	}
+	rep.Verdict = report.Verdict{Code: code, Text: l.Text("verdict."+code, params)}
+	if c, nothing := unanswered(f); nothing {
+		rep.Incomplete = true
+		rep.Error = l.Text("audit.nothing-answered", check.Params{"Cause": l.Cause(c)})
+	}
+	facts, err := marshalFacts(f)
+	if err != nil {
+		return nil, fmt.Errorf("audit: facts of %s: %w", f.Domain, err)
+	}
+	rep.Facts = facts
+	return rep, nil
+}
+
+// unanswered tells that not one of the domain's own records could be looked
+// up: there is nothing to judge.
+func unanswered(f *Facts) (check.Cause, bool) {
+	own := []*dns.Lookup{&f.SPF.Lookup, &f.MX.Lookup}
+	for _, s := range f.DMARC.Steps {
+		own = append(own, &s.Lookup)
+	}
+	for _, l := range own {
+		if !l.Unknown() {
+			return check.Cause{}, false
+		}
+	}
+	return check.CauseOf(own[0].Error), true
+}
+
+// Unfinished is the report of an audit that was cut short.
+func Unfinished(req Request, now time.Time, why string, l *locale.Localizer) *report.Report {
+	s := score.Compute(score.State{Profile: req.Profile})
+	return &report.Report{
+		Domain: req.Domain.String(), DomainUnicode: req.Domain.Unicode(),
+		StartedAt: now.UTC().Truncate(time.Second),
+		Profile:   report.Profile{Name: req.Profile, Source: "inferred", Reason: l.Text("profile.reason.mx-unknown", nil)},
+		Score:     s,
+		Verdict:   report.Verdict{Code: "not-told", Text: l.Text("verdict.not-told", check.Params{"Domain": req.Domain.Unicode()})},
+		Results:   []report.Result{}, NextSteps: []report.NextStep{}, NotMeasured: notMeasured(s, l), Queries: []report.Query{},
+		Facts: map[string]json.RawMessage{}, Incomplete: true, Error: why,
+	}
+}
+
+func marshalFacts(f *Facts) (map[string]json.RawMessage, error) {
+	facts := map[string]json.RawMessage{}
+	for standard, v := range map[check.Standard]any{
+		check.SPF: f.SPF, check.DKIM: f.DKIM, check.DMARC: f.DMARC, check.MTASTS: f.MTASTS, check.TLSRPT: f.TLSRPT,
+		check.MX: f.MX, check.DNSSEC: f.DNSSEC, check.DANE: f.DANE, check.STARTTLS: f.STARTTLS,
+	} {
+		b, err := json.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", standard, err)
+		}
+		facts[string(standard)] = b
+	}
+	return facts, nil
+}
+
+func results(all []check.Result, l *locale.Localizer) []report.Result {
+	metas := map[string]*check.Meta{}
+	for i := range all {
+		metas[all[i].Rule.ID] = all[i].Rule
+	}
+	list := make([]report.Result, len(all))
+	for i := range all {
+		r := &all[i]
+		res := report.Result{
+			ID: r.Rule.ID, Standard: r.Rule.Standard, Severity: r.Severity, Status: r.Status,
+			Title: l.Title(r.Rule), Refs: r.Rule.Refs, Findings: make([]report.Finding, len(r.Findings)),
+		}
+		if len(r.Causes) > 0 {
+			res.Cause, res.CauseCode = l.Cause(r.Causes[0]), r.Causes[0].Code
+		}
+		if r.Status == check.Fail {
+			res.Why = firstParagraph(l.Doc(r.Rule))
+		}
+		for j := range r.Findings {
+			res.Findings[j] = finding(r.Rule, &r.Findings[j], metas, l)
+		}
+		list[i] = res
+	}
+	return list
+}
+
+// firstParagraph is the part of a rule's doc that says why it matters, as plain text.
+func firstParagraph(doc string) string {
+	p, _, _ := strings.Cut(strings.TrimSpace(doc), "\n\n")
+	return strings.NewReplacer("\n", " ", "`", "", "**", "").Replace(p)
+}
+
+func finding(m *check.Meta, f *check.Finding, metas map[string]*check.Meta, l *locale.Localizer) report.Finding {
+	out := report.Finding{
+		Subject: f.Subject, Severity: m.SeverityOf(f), Variant: f.Variant, Message: l.Message(m, f),
+		Params: f.Params, Record: f.Record, Span: f.Span, Consequences: make([]report.Consequence, len(f.Consequences)),
+	}
+	if f.Fix != nil {
+		out.Fix = &report.Fix{Verb: l.Fix(m, f), Records: f.Fix.Records}
+	}
+	for i := range f.Consequences {
+		c := &f.Consequences[i]
+		cm := metas[c.Rule]
+		out.Consequences[i] = report.Consequence{
+			Rule: c.Rule, Severity: cm.SeverityOf(&c.Finding), Title: l.Title(cm), Message: l.Message(cm, &c.Finding), Subject: c.Finding.Subject,
+		}
+	}
+	return out
+}
+
+func nextSteps(state score.State, candidates []step, l *locale.Localizer) []report.NextStep {
+	plain := make([]score.Step, len(candidates))
+	records := map[string][]check.RecordChange{}
+	for i, c := range candidates {
+		plain[i] = c.Step
+		records[c.Name] = c.Records
+	}
+	efforts := map[score.Effort]string{score.Minutes: "minutes", score.Hours: "hours", score.Weeks: "weeks"}
+	list := []report.NextStep{}
+	for _, st := range score.Staircase(state, plain) {
+		list = append(list, report.NextStep{
+			Rule: st.Rule, Title: l.Text("step."+st.Name, nil), Effort: efforts[st.Effort],
+			Gain: st.Gain, ScoreAfter: st.ScoreAfter, GradeAfter: st.GradeAfter, Records: records[st.Name],
+		})
+	}
+	return list
+}
+
+func notMeasured(s score.Score, l *locale.Localizer) []report.Missing {
+	list := []report.Missing{}
+	for _, c := range s.Categories {
+		for _, line := range c.Checks {
+			if line.Measured {
+				continue
+			}
+			m := report.Missing{Check: string(line.ID), Weight: line.Weight}
+			if line.Cause != nil {
+				m.Cause = l.Cause(*line.Cause)
+			}
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+func queries(lookups []dns.Lookup) []report.Query {
+	list := make([]report.Query, len(lookups))
+	for i, q := range lookups {
+		row := report.Query{Name: q.Name.String(), Type: q.Type.String(), State: string(q.State), Answer: []string{}}
+		if a := q.Answer; a != nil {
+			row.TTL, row.AD, row.Server, row.TookMS = a.TTLSec, a.AD, a.Server, a.TookMS
+			for _, c := range a.Chain {
+				row.Answer = append(row.Answer, "CNAME "+c.FQDN())
+			}
+			for _, r := range a.Records {
+				row.Answer = append(row.Answer, r.Data)
+			}
+		}
+		if q.Error != nil {
+			row.Error = q.Error.Error()
+			row.Server = q.Error.Server
+		}
+		list[i] = row
+	}
+	return list
+}
+
+func subjectOf(all []check.Result, rule string) string {
+	for _, r := range all {
+		if r.Rule.ID == rule && len(r.Findings) > 0 {
+			return r.Findings[0].Subject
+		}
+	}
+	return ""
+}

@@ -1,0 +1,501 @@
+package audit
+
+import (
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dnssec"
+	"github.com/postseal/postseal/score"
+)
+
+// measure turns facts and results into what the score's table asks for. What
+// could not be told is left unmeasured with its cause; it is never zero.
+func measure(f *Facts, results []check.Result) score.State {
+	m := measurer{f: f, by: index(results)}
+	state := score.State{Profile: f.Profile, Measures: map[score.CheckID]score.Measure{}}
+	for id, of := range measures() {
+		state.Measures[id] = of(&m)
+	}
+	state.Caps = m.caps()
+	return state
+}
+
+// measures is how each check of the score is measured.
+func measures() map[score.CheckID]func(*measurer) score.Measure {
+	return map[score.CheckID]func(*measurer) score.Measure{
+		"dmarc-record":     (*measurer).dmarcRecord,
+		"dmarc-policy":     (*measurer).dmarcPolicy,
+		"dmarc-reject":     (*measurer).dmarcReject,
+		"dmarc-subdomains": (*measurer).dmarcSubdomains,
+		"dmarc-rua":        (*measurer).dmarcRUA,
+		"spf-record":       (*measurer).spfRecord,
+		"spf-limits":       (*measurer).spfLimits,
+		"spf-all":          (*measurer).spfAll,
+		"spf-scope":        (*measurer).spfScope,
+		"spf-closed":       (*measurer).spfClosed,
+		"transit-starttls": (*measurer).transitSTARTTLS,
+		"transit-tls":      (*measurer).transitTLS,
+		"transit-policy":   (*measurer).transitPolicy,
+		"transit-tlsrpt":   (*measurer).tlsrpt,
+		"dkim-key":         (*measurer).dkimKey,
+		"dkim-strength":    (*measurer).dkimStrength,
+		"dkim-hygiene":     (*measurer).dkimHygiene,
+		"dns-dnssec":       (*measurer).dnssec,
+		"dns-mx":           (*measurer).dnsMX,
+		"dns-servers":      (*measurer).dnsServers,
+		"mx-null":          (*measurer).mxNull,
+	}
+}
+
+type measurer struct {
+	f  *Facts
+	by map[string]*check.Result
+}
+
+func index(results []check.Result) map[string]*check.Result {
+	by := make(map[string]*check.Result, len(results))
+	for i := range results {
+		by[results[i].Rule.ID] = &results[i]
+	}
+	return by
+}
+
+// worst gives the first of the rules that failed at least that severely, and
+// the first that is unknown. A finding that a root cause explains still counts:
+// its rule is then named instead.
+func (m *measurer) worst(least check.Severity, ids ...string) (failed string, unknown *check.Result) {
+	for _, id := range ids {
+		r := m.by[id]
+		if r == nil {
+			continue
+		}
+		switch {
+		case r.Status == check.Fail && r.Severity >= least:
+			return id, nil
+		case r.Status == check.NotApplicable:
+			for _, c := range r.Causes {
+				if c.Code == "explained-by" && r.Rule.Severity >= least {
+					return c.Params["Rule"].(string), nil
+				}
+			}
+		case r.Status == check.Unknown && unknown == nil:
+			unknown = r
+		}
+	}
+	return "", unknown
+}
+
+// clear is full when none of the rules failed, nothing when one did, and not
+// measured when one that could tell is unknown.
+func (m *measurer) clear(least check.Severity, ids ...string) score.Measure {
+	failed, unknown := m.worst(least, ids...)
+	switch {
+	case failed != "":
+		return score.Of(score.Nothing)
+	case unknown != nil:
+		return score.Not(firstCause(unknown.Causes))
+	default:
+		return score.Of(score.Full)
+	}
+}
+
+func firstCause(causes []check.Cause) check.Cause {
+	if len(causes) == 0 {
+		return check.Cause{Code: "not-measured"}
+	}
+	return causes[0]
+}
+
+func full(ok bool) score.Measure {
+	if ok {
+		return score.Of(score.Full)
+	}
+	return score.Of(score.Nothing)
+}
+
+func cause(code string) score.Measure { return score.Not(check.Cause{Code: code}) }
+
+// DMARC
+
+func (m *measurer) dmarcUnknown() score.Measure {
+	for _, s := range m.f.DMARC.Steps {
+		if s.Lookup.Unknown() {
+			return score.Not(check.CauseOf(s.Lookup.Error))
+		}
+	}
+	return cause("dmarc-unknown")
+}
+
+func (m *measurer) dmarcRecord() score.Measure {
+	known, ok := m.f.DMARC.InForce()
+	if !known {
+		return m.dmarcUnknown()
+	}
+	return full(ok)
+}
+
+func policyPart(policy string) score.Part {
+	switch policy {
+	case "reject":
+		return score.Full
+	case "quarantine":
+		return score.Most
+	default:
+		return score.Nothing
+	}
+}
+
+func (m *measurer) dmarcPolicy() score.Measure {
+	if known, _ := m.f.DMARC.InForce(); !known {
+		return m.dmarcUnknown()
+	}
+	return score.Of(policyPart(m.f.DMARC.Effective.Domain.Policy))
+}
+
+func (m *measurer) dmarcReject() score.Measure {
+	if known, _ := m.f.DMARC.InForce(); !known {
+		return m.dmarcUnknown()
+	}
+	return full(m.f.DMARC.Effective.Domain.Policy == "reject")
+}
+
+// dmarcSubdomains grades the weaker of what happens below the name; a parked
+// domain has all or nothing.
+func (m *measurer) dmarcSubdomains() score.Measure {
+	if known, _ := m.f.DMARC.InForce(); !known {
+		return m.dmarcUnknown()
+	}
+	e := m.f.DMARC.Effective
+	part := min(policyPart(e.Subdomain.Policy), policyPart(e.Nonexistent.Policy))
+	if m.f.Profile == check.ProfileParked {
+		return full(part == score.Full)
+	}
+	return score.Of(part)
+}
+
+func (m *measurer) dmarcRUA() score.Measure {
+	if known, ok := m.f.DMARC.InForce(); !known {
+		return m.dmarcUnknown()
+	} else if !ok {
+		return score.Of(score.Nothing)
+	}
+	ok, known := m.f.DMARC.RUAOK()
+	if !known {
+		for _, d := range m.f.DMARC.Destinations {
+			if d.Consent.Unknown() {
+				return score.Not(check.CauseOf(d.Consent.Error))
+			}
+		}
+		return cause("dmarc-rua-unknown")
+	}
+	return full(ok)
+}
+
+// SPF
+
+func (m *measurer) spfUnknown() score.Measure {
+	return score.Not(check.CauseOf(m.f.SPF.Lookup.Error))
+}
+
+func (m *measurer) spfRecord() score.Measure {
+	if m.f.SPF.Lookup.Unknown() {
+		return m.spfUnknown()
+	}
+	return full(m.f.SPF.Valid())
+}
+
+var limitRules = []string{
+	"spf-lookup-limit", "spf-void-limit", "spf-loop", "spf-mx-limit", "spf-include-none",
+	"spf-include-permerror", "spf-redirect-none",
+}
+
+// absentSPF answers for a check that only a record in force can earn.
+func (m *measurer) absentSPF() (score.Measure, bool) {
+	if m.f.SPF.Lookup.Unknown() {
+		return m.spfUnknown(), true
+	}
+	if m.f.SPF.InForce() == nil {
+		return score.Of(score.Nothing), true
+	}
+	return score.Measure{}, false
+}
+
+func (m *measurer) spfLimits() score.Measure {
+	if a, absent := m.absentSPF(); absent {
+		return a
+	}
+	return m.clear(check.Warning, append(limitRules, "spf-include-lookup-failed")...)
+}
+
+func (m *measurer) spfAll() score.Measure {
+	if a, absent := m.absentSPF(); absent {
+		return a
+	}
+	q, known := m.f.SPF.All()
+	if !known {
+		_, unknown := m.worst(check.Info, "spf-all-missing", "spf-include-lookup-failed")
+		if unknown != nil {
+			return score.Not(firstCause(unknown.Causes))
+		}
+		return cause("spf-all-unknown")
+	}
+	return full(q == '-' || q == '~')
+}
+
+var scopeRules = []string{
+	"spf-ptr", "spf-ip-range-wide", "spf-pass-everyone-hidden", "spf-include-pass-everyone", "spf-all-pass",
+	"spf-dangling-registrable",
+}
+
+func (m *measurer) spfScope() score.Measure {
+	if a, absent := m.absentSPF(); absent {
+		return a
+	}
+	return m.clear(check.Warning, scopeRules...)
+}
+
+func (m *measurer) spfClosed() score.Measure {
+	if m.f.SPF.Lookup.Unknown() {
+		return m.spfUnknown()
+	}
+	return full(m.f.SPF.ExactlyClosed())
+}
+
+// DKIM
+
+func (m *measurer) dkimUnknown() (score.Measure, bool) {
+	found, none := m.f.DKIM.AnyKnown()
+	switch {
+	case found:
+		return score.Measure{}, false
+	case none:
+		return score.Of(score.Nothing), true
+	}
+	if r := m.by["dkim-none-found"]; r != nil && r.Status == check.Unknown {
+		return score.Not(firstCause(r.Causes)), true
+	}
+	return cause("no-selector-known"), true
+}
+
+func (m *measurer) dkimKey() score.Measure {
+	if v, done := m.dkimUnknown(); done {
+		return v
+	}
+	return full(len(m.f.DKIM.UsableKeys()) > 0)
+}
+
+// dkimStrength grades the weakest usable key. Ed25519 alone counts half: not
+// every receiver can verify it (RFC 8463 §6).
+func (m *measurer) dkimStrength() score.Measure {
+	if v, done := m.dkimUnknown(); done {
+		return v
+	}
+	if id, _ := m.worst(check.Error, brokenKeyRules...); id != "" {
+		return score.Of(score.Nothing)
+	}
+	keyType, bits, ok := m.f.DKIM.Weakest()
+	switch {
+	case !ok || keyType == "rsa" && bits < 1024:
+		return score.Of(score.Nothing)
+	case keyType == "rsa" && bits >= 2048:
+		return score.Of(score.Full)
+	default:
+		return score.Of(score.Half)
+	}
+}
+
+func (m *measurer) dkimHygiene() score.Measure {
+	if v, done := m.dkimUnknown(); done {
+		return v
+	}
+	return full(m.f.DKIM.Hygiene())
+}
+
+// Transit
+
+// noTransit answers when there was no host to look at: nothing to measure, and why.
+func (m *measurer) noTransit() (score.Measure, bool) {
+	if m.f.STARTTLS.NoHosts != "" {
+		return cause("smtp-" + m.f.STARTTLS.NoHosts), true
+	}
+	if m.f.STARTTLS.Blocked {
+		return cause("port25-blocked"), true
+	}
+	return score.Measure{}, false
+}
+
+func (m *measurer) transitSTARTTLS() score.Measure {
+	if v, none := m.noTransit(); none {
+		return v
+	}
+	known := true
+	for _, h := range m.f.STARTTLS.Hosts {
+		ok, k := m.f.STARTTLS.HostSTARTTLS(h.Name)
+		if k && !ok {
+			return score.Of(score.Nothing) // the worst MX counts: the attacker picks
+		}
+		known = known && k
+	}
+	if !known {
+		return m.transitCause()
+	}
+	return score.Of(score.Full)
+}
+
+func (m *measurer) transitTLS() score.Measure {
+	if v, none := m.noTransit(); none {
+		return v
+	}
+	part, known := score.Full, true
+	for _, h := range m.f.STARTTLS.Hosts {
+		grade, k := m.f.STARTTLS.HostTLS(h.Name)
+		switch {
+		case !k:
+			known = false
+		case grade == "none":
+			return score.Of(score.Nothing)
+		case grade == "opportunistic" && !daneMatches(m.f, h):
+			part = min(part, score.Half)
+		}
+	}
+	if !known {
+		return m.transitCause()
+	}
+	return score.Of(part)
+}
+
+func (m *measurer) transitCause() score.Measure {
+	for _, id := range []string{"smtp-port25-not-measured", "starttls-missing", "smtp-all-unreachable", "smtp-address-unreachable"} {
+		if r := m.by[id]; r != nil && r.Status == check.Unknown {
+			return score.Not(firstCause(r.Causes))
+		}
+	}
+	return cause("smtp-not-measured")
+}
+
+// transitPolicy is the better of MTA-STS and DANE (SCORE rule 3).
+func (m *measurer) transitPolicy() score.Measure {
+	sts, stsKnown := m.mtasts()
+	dane, daneKnown := m.dane()
+	best := max(sts, dane)
+	switch {
+	case best == score.Full, stsKnown && daneKnown:
+		return score.Of(best)
+	case !stsKnown:
+		if f := m.f.MTASTS; f.Lookup.Unknown() {
+			return score.Not(check.CauseOf(f.Lookup.Error))
+		}
+		return cause("mtasts-not-measured")
+	default:
+		return cause("dane-not-measured")
+	}
+}
+
+func (m *measurer) mtasts() (score.Part, bool) {
+	f := m.f.MTASTS
+	if !f.Known() {
+		return score.Nothing, false
+	}
+	if !f.Valid {
+		return score.Nothing, true
+	}
+	switch f.Mode() {
+	case "enforce":
+		return score.Full, true
+	case "testing":
+		return score.Half, true
+	}
+	return score.Nothing, true
+}
+
+func (m *measurer) dane() (score.Part, bool) {
+	binds, known := m.f.DANE.Binds()
+	if !known {
+		return score.Nothing, false
+	}
+	if !binds {
+		return score.Nothing, true
+	}
+	// Bound: it counts once the records were seen to match what the hosts send.
+	if _, none := m.noTransit(); none {
+		return score.Nothing, false
+	}
+	for _, h := range m.f.STARTTLS.Hosts {
+		if _, k := m.f.STARTTLS.HostSTARTTLS(h.Name); !k {
+			return score.Nothing, false
+		}
+		if !daneMatches(m.f, h) {
+			return score.Nothing, true
+		}
+	}
+	return score.Full, true
+}
+
+func (m *measurer) tlsrpt() score.Measure {
+	if m.f.TLSRPT.Lookup.Unknown() {
+		return score.Not(check.CauseOf(m.f.TLSRPT.Lookup.Error))
+	}
+	return full(m.f.TLSRPT.Valid)
+}
+
+// DNS
+
+func (m *measurer) dnssec() score.Measure {
+	switch m.f.DNSSEC.State {
+	case dnssec.Secure:
+		return score.Of(score.Full)
+	case dnssec.Insecure, dnssec.Bogus:
+		return score.Of(score.Nothing)
+	}
+	if m.f.DNSSEC.Cause == "" {
+		return cause("dnssec-indeterminate")
+	}
+	return cause(m.f.DNSSEC.Cause)
+}
+
+var mxTargetRules = []string{
+	"mx-domain-nxdomain", "mx-null-with-others", "mx-target-ip", "mx-target-doubled", "mx-target-unregistered",
+	"mx-target-special-address", "mx-target-nxdomain", "mx-target-no-address", "mx-target-cname", "mx-target-syntax",
+	"mx-target-lookup-failed", "mx-lookup-failed",
+}
+
+func (m *measurer) dnsMX() score.Measure {
+	if m.f.MX.Lookup.Unknown() {
+		return score.Not(check.CauseOf(m.f.MX.Lookup.Error))
+	}
+	if m.f.Profile.Receives() && len(m.f.MX.Hosts) == 0 {
+		return score.Of(score.Nothing)
+	}
+	return m.clear(check.Warning, mxTargetRules...)
+}
+
+func (m *measurer) dnsServers() score.Measure {
+	ns := m.f.MX.NameServers
+	switch {
+	case ns.Lookup.Unknown():
+		return score.Not(check.CauseOf(ns.Lookup.Error))
+	case ns.Lookup.Found() && len(ns.Hosts) < 2, ns.Agree == "no":
+		return score.Of(score.Nothing)
+	case ns.Agree == "yes":
+		return score.Of(score.Full)
+	case ns.Reason != "":
+		return cause(ns.Reason)
+	}
+	return cause("ns-not-asked")
+}
+
+// mxNull: a null MX, or nothing that mail could be sent to.
+func (m *measurer) mxNull() score.Measure {
+	f := m.f.MX
+	switch {
+	case f.Lookup.Unknown():
+		return score.Not(check.CauseOf(f.Lookup.Error))
+	case f.Null:
+		return score.Of(score.Full)
+	case f.Lookup.Found():
+		return score.Of(score.Nothing)
+	case f.A.Unknown():
+		return score.Not(check.CauseOf(f.A.Error))
+	case f.AAAA.Unknown():
+		return score.Not(check.CauseOf(f.AAAA.Error))
+	}
+	return full(!f.A.Found() && !f.AAAA.Found())
+}

@@ -1,0 +1,62 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/dns/dnstest"
+	"github.com/postseal/postseal/internal/ruletest"
+	"github.com/postseal/postseal/mtasts"
+	"github.com/postseal/postseal/starttls"
+)
+
+// fixedPolicy answers every fetch with one policy file.
+type fixedPolicy string
+
+func (p fixedPolicy) FetchPolicy(_ context.Context, domain dns.Name, _ []netip.Addr) *mtasts.Fetch {
+	return &mtasts.Fetch{
+		URL: mtasts.PolicyURL(domain), Status: 200, ContentType: "text/plain", Body: []byte(p), Text: string(p),
+		Certificate: &mtasts.Cert{Verdict: "ok", NotAfter: testNow().AddDate(0, 2, 0), NotBefore: testNow().AddDate(0, -1, 0)},
+	}
+}
+
+func testNow() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
+
+// gatherCase makes the facts of a case: its zone, its policy file (section
+// "policy") and what the probe saw (section "starttls", the facts as JSON).
+func gatherCase(t *testing.T, c *ruletest.Case) *Facts {
+	t.Helper()
+	domain, err := dns.ParseDomain(c.Domain())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &Auditor{Resolver: dnstest.New(t, c.Zone()), Now: testNow, NoSMTP: "disabled"}
+	if p, ok := c.Files["policy"]; ok {
+		a.Fetcher = fixedPolicy(p)
+	}
+	req := Request{Domain: domain, Profile: check.Profile(c.Setup["profile"]), ProfileSource: "flag"}
+	if s := c.Setup["selector"]; s != "" {
+		req.Selectors = []string{s}
+	}
+	f, err := a.gather(t.Context(), a.Resolver, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, ok := c.Files["starttls"]; ok {
+		f.STARTTLS = &starttls.Facts{}
+		if err := json.Unmarshal([]byte(text), f.STARTTLS); err != nil {
+			t.Fatalf("starttls section: %v", err)
+		}
+	}
+	settle(f, infer(req, f).Profile)
+	return f
+}
+
+func TestRules(t *testing.T) {
+	ruletest.Run(t, Rules, gatherCase)
+}

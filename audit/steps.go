@@ -1,0 +1,350 @@
+package audit
+
+import (
+	"slices"
+
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dmarc"
+	"github.com/postseal/postseal/dnssec"
+	"github.com/postseal/postseal/score"
+)
+
+// step is a candidate for the staircase and what it has to publish.
+type step struct {
+	score.Step
+	Records []check.RecordChange
+}
+
+// steps lists what could be mended, each with what it earns. A step stands for
+// all findings that hold the same part down: mending only some of them earns
+// nothing, so they are one stair.
+func steps(f *Facts, results []check.Result, state score.State) []step {
+	s := stepper{m: measurer{f: f, by: index(results)}, f: f, state: state}
+	if f.Profile == check.ProfileParked || f.Profile == check.ProfileReceiveOnly {
+		s.closed()
+	} else {
+		s.spf()
+		s.dkim()
+	}
+	s.dmarc()
+	s.transit()
+	s.zone()
+	return s.list
+}
+
+// stepNames lists the steps there are; "step.<name>" has the words.
+var stepNames = []string{
+	"spf-record", "spf-pass", "spf-limits", "spf-all", "spf-scope", "spf-closed", "takeover",
+	"dmarc-record", "dmarc-fix", "dmarc-quarantine", "dmarc-reject", "dmarc-subdomains", "dmarc-rua",
+	"dkim-key", "dkim-strength", "dkim-hygiene",
+	"transit-starttls", "transit-tls", "transit-promise", "transit-policy", "transit-enforce", "transit-tlsrpt",
+	"dnssec", "dnssec-bogus", "dns-mx", "dns-servers", "mx-null",
+}
+
+type stepper struct {
+	m     measurer
+	f     *Facts
+	state score.State
+	list  []step
+}
+
+// lacks tells that a check was measured and did not earn all.
+func (s *stepper) lacks(id score.CheckID) bool {
+	m := s.state.Measures[id]
+	return m.Known && m.Part < score.Full
+}
+
+// capped gives the rule that holds a cap open, "" when it is not open.
+func (s *stepper) capped(id score.CapID) string {
+	for _, c := range s.state.Caps {
+		if c.ID == id {
+			return c.Rule
+		}
+	}
+	return ""
+}
+
+// failing is the first failed rule among ids, or the fallback.
+func (s *stepper) failing(fallback string, ids ...string) string {
+	if id, _ := s.m.worst(check.Info, ids...); id != "" {
+		return id
+	}
+	return fallback
+}
+
+// fixes are the record changes that the findings of those rules derive.
+func (s *stepper) fixes(ids ...string) []check.RecordChange {
+	changes := []check.RecordChange{}
+	for _, id := range ids {
+		r := s.m.by[id]
+		if r == nil || r.Status != check.Fail {
+			continue
+		}
+		for _, finding := range r.Findings {
+			if finding.Fix != nil {
+				changes = append(changes, finding.Fix.Records...)
+			}
+		}
+		if len(changes) > 0 {
+			break // one rule's fix is one way to mend; two would contradict each other
+		}
+	}
+	return changes
+}
+
+func (s *stepper) add(name, rule string, effort score.Effort, sets map[score.CheckID]score.Part, records []check.RecordChange, closes []score.CapID, after ...string) {
+	if records == nil {
+		records = []check.RecordChange{}
+	}
+	s.list = append(s.list, step{
+		Step:    score.Step{Rule: rule, Name: name, Effort: effort, Sets: sets, Closes: closes, After: after},
+		Records: records,
+	})
+}
+
+func sets(part score.Part, ids ...score.CheckID) map[score.CheckID]score.Part {
+	m := make(map[score.CheckID]score.Part, len(ids))
+	for _, id := range ids {
+		m[id] = part
+	}
+	return m
+}
+
+func (s *stepper) txt(name, oldText, newText string) []check.RecordChange {
+	c := check.RecordChange{Name: name, Type: "TXT", Old: []string{}, New: []string{newText}}
+	if oldText != "" {
+		c.Old = []string{oldText}
+	}
+	return []check.RecordChange{c}
+}
+
+func (s *stepper) spf() {
+	f := s.f.SPF
+	switch {
+	case s.lacks("spf-record"):
+		rule := s.failing("spf-missing", "spf-missing", "spf-multiple-records", f.PermErrorRule())
+		all := sets(score.Full, "spf-record")
+		if f.InForce() == nil {
+			all = sets(score.Full, "spf-record", "spf-limits", "spf-all", "spf-scope")
+		}
+		s.add("spf-record", rule, score.Minutes, all, s.fixes(rule), []score.CapID{"spf-broken", "no-spf-no-dmarc"})
+	case s.capped("spf-broken") != "" || s.lacks("spf-limits"):
+		rule := s.failing("spf-lookup-limit", limitRules...)
+		s.add("spf-limits", rule, score.Hours, sets(score.Full, "spf-limits"), s.fixes(rule), []score.CapID{"spf-broken"})
+	}
+	if rule := s.capped("spf-pass-all"); rule != "" {
+		s.add("spf-pass", rule, score.Minutes, sets(score.Full, "spf-all", "spf-scope"), s.fixes(rule), []score.CapID{"spf-pass-all"})
+	} else if f.InForce() != nil {
+		if s.lacks("spf-all") {
+			rule := s.failing("spf-all-missing", "spf-all-neutral", "spf-all-missing", "spf-no-mechanism")
+			s.add("spf-all", rule, score.Minutes, sets(score.Full, "spf-all"), s.fixes(rule), nil)
+		}
+		if s.lacks("spf-scope") && s.capped("takeover") == "" {
+			rule := s.failing("spf-ip-range-wide", scopeRules...)
+			s.add("spf-scope", rule, score.Hours, sets(score.Full, "spf-scope"), s.fixes(rule), nil)
+		}
+	}
+	if rule := s.capped("takeover"); rule != "" {
+		earns := map[score.CheckID]score.Part{}
+		if rule == "spf-dangling-registrable" {
+			earns = sets(score.Full, "spf-scope", "spf-limits")
+		}
+		s.add("takeover", rule, score.Minutes, earns, s.fixes(rule), []score.CapID{"takeover"})
+	}
+}
+
+// closed is what a domain that does not send needs of SPF and of its MX.
+func (s *stepper) closed() {
+	f := s.f
+	if s.lacks("spf-closed") {
+		old := ""
+		if len(f.SPF.Records) == 1 {
+			old = f.SPF.Records[0]
+		}
+		rule := s.failing("spf-missing", "spf-parked-not-closed", "spf-missing", "spf-multiple-records", f.SPF.PermErrorRule())
+		s.add("spf-closed", rule, score.Minutes, sets(score.Full, "spf-closed"), s.txt(f.Domain.FQDN(), old, "v=spf1 -all"),
+			[]score.CapID{"spf-broken", "no-spf-no-dmarc", "spf-pass-all"})
+	}
+	if f.Profile == check.ProfileParked && s.lacks("mx-null") {
+		rule := s.failing("mx-null-advised", "mx-null-advised", "mx-implicit", "mx-none")
+		s.add("mx-null", rule, score.Minutes, sets(score.Full, "mx-null"),
+			[]check.RecordChange{{Name: f.Domain.FQDN(), Type: "MX", Old: []string{}, New: []string{"0 ."}}}, nil)
+	}
+}
+
+func (s *stepper) dmarc() {
+	f := s.f.DMARC
+	known, inForce := f.InForce()
+	if !known {
+		return
+	}
+	name := s.f.Domain.Child("_dmarc").FQDN()
+	rua := []string{"mailto:dmarc@" + s.f.Domain.String()}
+	rec := f.Record()
+	old := f.PolicyRecord
+	if f.PolicyName != s.f.Domain {
+		old = "" // an inherited record is somebody else's to change
+	}
+	published := publishedRUA(rec)
+	if len(published) > 0 {
+		rua = published
+	}
+	text := func(o dmarc.Options) string {
+		o.RUA = rua
+		if s.f.Profile == check.ProfileParked && len(published) == 0 {
+			o.RUA, o.NoReports = nil, true
+		}
+		t, _, _, err := dmarc.Generate(s.f.Domain, o)
+		if err != nil {
+			return ""
+		}
+		return t
+	}
+	reject := text(dmarc.Options{Policy: "reject"})
+	if s.f.Profile == check.ProfileParked {
+		if s.lacks("dmarc-record") || s.lacks("dmarc-reject") || s.lacks("dmarc-subdomains") {
+			s.add("dmarc-reject", s.failing("dmarc-parked-policy", append([]string{"dmarc-parked-policy"}, append(noPolicyRules, asNoneRules...)...)...), score.Minutes,
+				sets(score.Full, "dmarc-record", "dmarc-reject", "dmarc-subdomains"), s.txt(name, old, reject),
+				[]score.CapID{"dmarc-missing", "dmarc-none", "no-spf-no-dmarc"})
+		}
+		return
+	}
+	first := ""
+	if !inForce {
+		rule := s.failing("dmarc-missing", append(noPolicyRules, "dmarc-near-miss", "dmarc-version-semicolon-missing")...)
+		stepName := "dmarc-record"
+		if rule != "dmarc-missing" {
+			stepName = "dmarc-fix"
+		}
+		records := s.fixes(rule)
+		if len(records) == 0 {
+			records = s.txt(name, old, text(dmarc.Options{Policy: "none"}))
+		}
+		s.add(stepName, rule, score.Minutes, sets(score.Full, "dmarc-record", "dmarc-rua"), records,
+			[]score.CapID{"dmarc-missing", "no-spf-no-dmarc"})
+		// Watching is a record in force that stops nothing yet.
+		s.list[len(s.list)-1].Opens = []score.OpenCap{{ID: "dmarc-none", Rule: "dmarc-policy-none"}}
+		first = stepName
+	} else if s.lacks("dmarc-rua") {
+		rule := s.failing("dmarc-rua-missing", "dmarc-rua-missing", "dmarc-policy-none-no-rua", "dmarc-uri-no-scheme", "dmarc-uri-malformed",
+			"dmarc-external-unauthorized", "dmarc-report-host-unreachable", "dmarc-report-own-nomail", "dmarc-uri-list-separator")
+		s.add("dmarc-rua", rule, score.Minutes, sets(score.Full, "dmarc-rua"), s.fixes(rule), nil)
+	}
+	after := []string{}
+	if first != "" {
+		after = append(after, first)
+	}
+	policy := s.state.Measures["dmarc-policy"].Part
+	if policy < score.Most {
+		rule := s.capped("dmarc-none")
+		if rule == "" {
+			rule = s.failing("dmarc-policy-none", asNoneRules...)
+		}
+		s.add("dmarc-quarantine", rule, score.Weeks, sets(score.Most, "dmarc-policy", "dmarc-subdomains"),
+			s.txt(name, old, text(dmarc.Options{Policy: "quarantine", NP: "reject"})), []score.CapID{"dmarc-none"}, after...)
+		after = append(after, "dmarc-quarantine")
+	}
+	if policy < score.Full {
+		s.add("dmarc-reject", s.failing("dmarc-policy-quarantine", "dmarc-policy-quarantine", "dmarc-test-mode", "dmarc-policy-none"), score.Weeks,
+			sets(score.Full, "dmarc-policy", "dmarc-subdomains"), s.txt(name, old, reject), nil, after...)
+	} else if s.lacks("dmarc-subdomains") {
+		rule := s.failing("dmarc-sp-weaker", "dmarc-sp-weaker", "dmarc-np-inherits-weak", "dmarc-np-weaker")
+		s.add("dmarc-subdomains", rule, score.Weeks, sets(score.Full, "dmarc-subdomains"), s.txt(name, old, reject), nil)
+	}
+}
+
+// publishedRUA are the usable report addresses of a record, to be kept.
+func publishedRUA(rec *dmarc.Record) []string {
+	var list []string
+	if rec != nil {
+		for _, u := range rec.RUA {
+			if u.Valid {
+				list = append(list, u.Text)
+			}
+		}
+	}
+	return list
+}
+
+func (s *stepper) dkim() {
+	switch {
+	case s.lacks("dkim-key"):
+		rule := s.failing("dkim-domainkey-nxdomain", "dkim-domainkey-nxdomain", "dkim-not-a-key", "dkim-selector-not-found", "dkim-cname-broken")
+		s.add("dkim-key", rule, score.Hours, sets(score.Full, "dkim-key", "dkim-strength", "dkim-hygiene"), s.fixes(rule), []score.CapID{"dkim-broken-key"})
+	default:
+		if s.lacks("dkim-strength") {
+			rule := s.failing("dkim-rsa-1024", append(slices.Clone(brokenKeyRules), "dkim-rsa-1024", "dkim-ed25519-only")...)
+			s.add("dkim-strength", rule, score.Hours, sets(score.Full, "dkim-strength"), nil, []score.CapID{"dkim-broken-key"})
+		}
+		if s.lacks("dkim-hygiene") {
+			rule := s.failing("dkim-t-testing", "dkim-t-testing", "dkim-multiple-keys", "dkim-not-a-key", "dkim-p-truncated", "dkim-selector-not-found")
+			s.add("dkim-hygiene", rule, score.Minutes, sets(score.Full, "dkim-hygiene"), s.fixes(rule), nil)
+		}
+	}
+}
+
+func (s *stepper) transit() {
+	f := s.f
+	if !f.Profile.Receives() {
+		return
+	}
+	if s.lacks("transit-starttls") {
+		s.add("transit-starttls", s.capped("starttls-missing"), score.Hours, sets(score.Full, "transit-starttls"), nil, []score.CapID{"starttls-missing"})
+	}
+	if s.lacks("transit-tls") {
+		rule := s.failing("cert-untrusted", "cert-self-signed", "cert-untrusted", "cert-expired", "cert-name", "cert-cn-only", "tls-1-2-missing",
+			"starttls-missing", "starttls-uneven", "mtasts-mx-cert-invalid")
+		after := []string{}
+		if s.lacks("transit-starttls") {
+			after = append(after, "transit-starttls")
+		}
+		s.add("transit-tls", rule, score.Hours, sets(score.Full, "transit-tls"), nil, nil, after...)
+	}
+	if rule := s.capped("transit-promise-broken"); rule != "" {
+		s.add("transit-promise", rule, score.Hours, nil, s.fixes(rule), []score.CapID{"transit-promise-broken"})
+	}
+	if m := s.state.Measures["transit-policy"]; m.Known && m.Part < score.Full {
+		if f.MTASTS.Valid && f.MTASTS.Mode() == "testing" {
+			s.add("transit-enforce", s.failing("mtasts-policy-testing", "mtasts-policy-testing"), score.Weeks, sets(score.Full, "transit-policy"), nil, nil)
+		} else {
+			rule := s.failing("mtasts-record-missing", s.mtastsFailures()...)
+			s.add("transit-policy", rule, score.Hours, sets(score.Half, "transit-policy"), s.fixes(rule), nil)
+			s.add("transit-enforce", rule, score.Weeks, sets(score.Full, "transit-policy"), nil, nil, "transit-policy")
+		}
+	}
+	if s.lacks("transit-tlsrpt") {
+		rule := s.failing("tlsrpt-record-missing", "mtasts-tlsrpt-missing", "tlsrpt-record-missing", "tlsrpt-record-multiple", "tlsrpt-record-syntax",
+			"tlsrpt-record-version-near-miss", "tlsrpt-rua-missing", "tlsrpt-rua-empty", "tlsrpt-rua-scheme")
+		s.add("transit-tlsrpt", rule, score.Minutes, sets(score.Full, "transit-tlsrpt"), s.txt(f.Domain.Child("_smtp._tls").FQDN(), f.TLSRPT.Record,
+			"v=TLSRPTv1; rua=mailto:tls-reports@"+f.Domain.String()), nil)
+	}
+}
+
+// mtastsFailures are the MTA-STS rules in their order, so that the first that
+// failed names the step.
+func (s *stepper) mtastsFailures() []string {
+	var ids []string
+	for _, m := range Metas() {
+		if m.Standard == check.MTASTS && m.Severity >= check.Warning {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids
+}
+
+func (s *stepper) zone() {
+	f := s.f
+	switch {
+	case f.DNSSEC.State == dnssec.Bogus:
+		s.add("dnssec-bogus", "dnssec-bogus", score.Hours, sets(score.Full, "dns-dnssec"), nil, []score.CapID{"dnssec-bogus"})
+	case s.lacks("dns-dnssec"):
+		s.add("dnssec", s.failing("dnssec-unsigned", "dnssec-unsigned"), score.Hours, sets(score.Full, "dns-dnssec"), nil, nil)
+	}
+	if s.lacks("dns-mx") && f.Profile.Receives() {
+		rule := s.failing("mx-none", append(slices.Clone(mxTargetRules), "mx-none", "mx-implicit")...)
+		s.add("dns-mx", rule, score.Minutes, sets(score.Full, "dns-mx"), s.fixes(rule), nil)
+	}
+	if s.lacks("dns-servers") {
+		s.add("dns-servers", s.failing("dns-ns-single", "dns-ns-single", "mx-ns-disagree", "dns-ns-lame"), score.Hours, sets(score.Full, "dns-servers"), nil, nil)
+	}
+}

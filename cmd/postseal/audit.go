@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/postseal/postseal/audit"
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/locale"
+	"github.com/postseal/postseal/report"
+)
+
+// atOnce bounds the domains audited at the same time.
+const atOnce = 8
+
+type auditOptions struct {
+	net       netFlags
+	out       outputFlags
+	gate      gateFlags
+	file      string
+	selectors []string
+	profile   string
+}
+
+func newAuditCmd(s *streams) *cobra.Command {
+	o := &auditOptions{}
+	cmd := &cobra.Command{
+		Use:   "audit DOMAIN...",
+		Short: "Audit domains and score them",
+		Long: "Audit looks at everything a domain publishes about its mail, and at its mail hosts, and says what\n" +
+			"is wrong, how bad it is and what to publish next. A look-up that failed is never counted as missing.",
+		Example: "  postseal audit example.com\n" +
+			"  postseal audit --zone example.com.zone --offline example.com\n" +
+			"  postseal audit -f domains.txt -o html=report/ -o json=report.json --fail-on warning",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			requests, err := o.requests(s, args)
+			if err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), s, requests)
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	o.net.add(cmd)
+	o.out.add(cmd)
+	o.gate.add(cmd)
+	cmd.Flags().StringVarP(&o.file, "file", "f", "", "read domains from FILE, one a line (- is standard input)")
+	cmd.Flags().StringArrayVar(&o.selectors, "selector", nil, "DKIM selector known to be in use (repeatable)")
+	cmd.Flags().StringVar(&o.profile, "profile", "", "what the domains do: mail, send-only, receive-only or parked (default: told from MX and SPF)")
+	return cmd
+}
+
+// requests reads and checks all domains before anything is asked.
+func (o *auditOptions) requests(s *streams, args []string) ([]audit.Request, error) {
+	type line struct{ text, where string }
+	var lines []line
+	for _, a := range args {
+		if a == "-" {
+			if o.file != "" {
+				return nil, usage("give either -f or -, not both")
+			}
+			o.file = "-"
+			continue
+		}
+		lines = append(lines, line{a, ""})
+	}
+	if o.file != "" {
+		in, name := s.in, "standard input"
+		if o.file != "-" {
+			f, err := os.Open(o.file)
+			if err != nil {
+				return nil, usage("-f: %w", err)
+			}
+			defer f.Close()
+			in, name = f, o.file
+		}
+		sc := bufio.NewScanner(in)
+		for n := 1; sc.Scan(); n++ {
+			text, _, _ := strings.Cut(sc.Text(), "#")
+			if text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff")); text != "" {
+				lines = append(lines, line{text, fmt.Sprintf("%s:%d: ", name, n)})
+			}
+		}
+		if err := sc.Err(); err != nil {
+			return nil, usage("%s: %w", name, err)
+		}
+		if len(lines) == 0 {
+			return nil, usage("%s holds no domain", name)
+		}
+	}
+	if len(lines) == 0 {
+		return nil, usage("no domain given; see 'postseal audit --help'")
+	}
+	profile := check.ProfileUnknown
+	if o.profile != "" {
+		var err error
+		if profile, err = check.ParseProfile(o.profile); err != nil {
+			return nil, usage("--profile: %w", err)
+		}
+	}
+	var requests []audit.Request
+	seen := map[dns.Name]bool{}
+	for _, l := range lines {
+		name, err := dns.ParseDomain(l.text)
+		if err != nil {
+			return nil, usage("%s%w", l.where, err)
+		}
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		requests = append(requests, audit.Request{Domain: name, Selectors: o.selectors, Profile: profile, ProfileSource: "flag"})
+	}
+	return requests, nil
+}
+
+func (o *auditOptions) run(ctx context.Context, s *streams, requests []audit.Request) error {
+	if err := o.gate.check(); err != nil {
+		return err
+	}
+	outputs, l, err := o.out.open(s, len(requests))
+	if err != nil {
+		return err
+	}
+	w, err := o.net.open(time.Now)
+	if err != nil {
+		return err
+	}
+	doc, err := w.audit(ctx, requests, l)
+	if cerr := w.close(); err == nil && cerr != nil {
+		err = &exit{exitUsage, cerr}
+	}
+	if err != nil {
+		return err
+	}
+	doc.Exit = o.gate.judge(doc)
+	if err := outputs.write(doc); err != nil {
+		return err
+	}
+	return exitWith(doc.Exit)
+}
+
+// exitWith turns what the gate says into the error that ends the command.
+func exitWith(e report.Exit) error {
+	if e.Code == exitOK {
+		return nil
+	}
+	return &exit{e.Code, errors.New(strings.Join(e.Reasons, "; "))}
+}
+
+// audit audits all requests, a few at a time, and keeps their order.
+func (w *world) audit(ctx context.Context, requests []audit.Request, l *locale.Localizer) (*report.Document, error) {
+	doc := &report.Document{
+		SchemaVersion: report.SchemaVersion, Tool: tool(), Lang: string(l.Lang),
+		Reports: make([]*report.Report, len(requests)), Exit: report.Exit{Reasons: []string{}},
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for i, req := range requests {
+		g.Go(func() error {
+			// The deadline is a domain's own: one slow domain does not cut others short.
+			dctx, cancel := context.WithTimeout(gctx, w.timeout)
+			defer cancel()
+			rep, err := w.auditOne(dctx, req, l)
+			if err != nil {
+				if gctx.Err() != nil {
+					return gctx.Err()
+				}
+				return err
+			}
+			doc.Reports[i] = rep
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	if len(requests) == 1 {
+		counts := w.run.Counts()
+		doc.Reports[0].Network.DNSQueries = int(counts.Queries)
+		doc.Reports[0].Network.DNSPackets = int(counts.Packets)
+		doc.Reports[0].Network.HTTPSRequests = w.fetcher.Requests()
+		doc.Reports[0].Network.SMTPConnections = w.dialer.Opened() - w.fetcher.Requests()
+	}
+	return doc, nil
+}
+
+// auditOne audits one domain. Running out of time is a report too: an empty one
+// that says so, so that the other domains of a list are not lost.
+func (w *world) auditOne(ctx context.Context, req audit.Request, l *locale.Localizer) (*report.Report, error) {
+	out, err := w.auditor.Audit(ctx, req)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return audit.Unfinished(req, w.now(), l.Text("audit.timed-out", check.Params{"Timeout": w.timeout.String()}), l), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return audit.Build(out, l)
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postseal/postseal/audit"
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/internal/locale"
+	"github.com/postseal/postseal/score"
+)
+
+func newExplainCmd(s *streams) *cobra.Command {
+	var lang string
+	cmd := &cobra.Command{
+		Use:   "explain RULE|score",
+		Short: "Say why a rule exists and how to mend what it finds",
+		Example: "  postseal explain spf-lookup-limit\n" +
+			"  postseal explain --lang pt-BR dmarc-policy-none\n" +
+			"  postseal explain score",
+		Args: oneArg("rule"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := localizer(lang)
+			if err != nil {
+				return err
+			}
+			if args[0] == "score" {
+				return score.WriteTableIn(s.out, l)
+			}
+			for _, m := range audit.Metas() {
+				if m.ID == args[0] {
+					return explain(s.out, m, l)
+				}
+			}
+			return usage("there is no rule %q%s", args[0], didYouMean(args[0]))
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return append(ruleIDs(), "score"), cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	addLang(cmd, &lang)
+	return cmd
+}
+
+func explain(w io.Writer, m *check.Meta, l *locale.Localizer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s\n\n", m.ID, l.Title(m))
+	fmt.Fprintf(&b, "%s: %s\n", l.Text("report.severity", nil), severities(m, l))
+	for i, r := range m.Refs {
+		if i == 0 {
+			fmt.Fprintf(&b, "%s: ", l.Text("report.refs", nil))
+		} else {
+			b.WriteString(", ")
+		}
+		b.WriteString(r.Doc)
+		if r.Section != "" {
+			b.WriteString(" §" + r.Section)
+		}
+	}
+	fmt.Fprintf(&b, "\n\n%s\n", strings.TrimSpace(l.Doc(m)))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func severities(m *check.Meta, l *locale.Localizer) string {
+	words := []string{l.Text("report.severity-"+m.Severity.String(), nil)}
+	for _, v := range m.Variants {
+		words = append(words, fmt.Sprintf("%s (%s)", l.Text("report.severity-"+v.Severity.String(), nil), v.Name))
+	}
+	return strings.Join(words, ", ")
+}
+
+func ruleIDs() []string {
+	metas := audit.Metas()
+	ids := make([]string, len(metas))
+	for i, m := range metas {
+		ids[i] = m.ID
+	}
+	return ids
+}
+
+// didYouMean names rules that hold all words of what was typed.
+func didYouMean(typed string) string {
+	var near []string
+	for _, id := range ruleIDs() {
+		parts := strings.Split(id, "-")
+		hits := 0
+		for _, w := range strings.Split(strings.ToLower(typed), "-") {
+			if slices.Contains(parts, w) {
+				hits++
+			}
+		}
+		if hits >= 2 || strings.Contains(id, strings.ToLower(typed)) {
+			near = append(near, id)
+		}
+	}
+	if len(near) == 0 {
+		return "; 'postseal rules' lists them"
+	}
+	return "; did you mean " + strings.Join(near[:min(len(near), 5)], ", ") + "?"
+}
+
+func newRulesCmd(s *streams) *cobra.Command {
+	var lang, format, standard string
+	cmd := &cobra.Command{
+		Use:     "rules",
+		Short:   "List every rule",
+		Example: "  postseal rules\n  postseal rules --standard dmarc --format json",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			l, err := localizer(lang)
+			if err != nil {
+				return err
+			}
+			metas := audit.Metas()
+			if standard != "" {
+				if !slices.Contains(check.Standards, check.Standard(standard)) {
+					return usage("--standard %q is none of %v", standard, check.Standards)
+				}
+				metas = slices.DeleteFunc(metas, func(m *check.Meta) bool { return string(m.Standard) != standard })
+			}
+			switch format {
+			case "text":
+				return listRules(s.out, metas, l)
+			case "json":
+				return listRulesJSON(s.out, metas, l)
+			}
+			return usage("unknown format %q (text or json)", format)
+		},
+	}
+	addLang(cmd, &lang)
+	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&standard, "standard", "", "only the rules of one standard")
+	complete(cmd, "format", "text", "json")
+	names := make([]string, len(check.Standards))
+	for i, n := range check.Standards {
+		names[i] = string(n)
+	}
+	complete(cmd, "standard", names...)
+	return cmd
+}
+
+func listRules(w io.Writer, metas []*check.Meta, l *locale.Localizer) error {
+	for _, m := range metas {
+		if _, err := fmt.Fprintf(w, "%-36s %-8s %s\n", m.ID, m.Severity, l.Title(m)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func listRulesJSON(w io.Writer, metas []*check.Meta, l *locale.Localizer) error {
+	type variant struct {
+		Name     string         `json:"name"`
+		Severity check.Severity `json:"severity"`
+	}
+	type row struct {
+		ID        string         `json:"id"`
+		Standard  check.Standard `json:"standard"`
+		Severity  check.Severity `json:"severity"`
+		Variants  []variant      `json:"variants"`
+		Title     string         `json:"title"`
+		Refs      []check.Ref    `json:"refs"`
+		CoveredBy []string       `json:"covered_by"`
+		Doc       string         `json:"doc"`
+	}
+	rows := make([]row, len(metas))
+	for i, m := range metas {
+		rows[i] = row{m.ID, m.Standard, m.Severity, []variant{}, l.Title(m), m.Refs, append([]string{}, m.CoveredBy...), l.Doc(m)}
+		for _, v := range m.Variants {
+			rows[i].Variants = append(rows[i].Variants, variant(v))
+		}
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(map[string]any{"rules": rows})
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/report"
+)
+
+// gateFlags say when a run fails.
+type gateFlags struct {
+	failOn     string
+	minScore   int
+	incomplete bool
+}
+
+func (g *gateFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&g.failOn, "fail-on", "error", "exit 1 at findings of this severity or worse: error, warning, notice, info or none")
+	cmd.Flags().IntVar(&g.minScore, "min-score", 0, "exit 1 when a score is below this")
+	cmd.Flags().BoolVar(&g.incomplete, "fail-on-incomplete", false, "exit 3 when anything could not be measured")
+}
+
+func (g *gateFlags) check() error {
+	if g.failOn != "none" {
+		if _, err := check.ParseSeverity(g.failOn); err != nil {
+			return usage("--fail-on %q is none of error, warning, notice, info, none", g.failOn)
+		}
+	}
+	if g.minScore < 0 || g.minScore > 100 {
+		return usage("--min-score %d is not between 0 and 100", g.minScore)
+	}
+	return nil
+}
+
+// judge says which exit code the document earns and why. Findings outrank an
+// incomplete audit: they are certain.
+func (g *gateFlags) judge(doc *report.Document) report.Exit {
+	e := report.Exit{Reasons: []string{}}
+	var incomplete []string
+	for _, r := range doc.Reports {
+		if n := g.findings(r); n > 0 {
+			e.Reasons = append(e.Reasons, fmt.Sprintf("%s: %s at severity %s or worse", r.Domain, plural(n, "finding"), g.failOn))
+		}
+		if r.Score.Value < g.minScore {
+			e.Reasons = append(e.Reasons, fmt.Sprintf("%s: score %d is below %d", r.Domain, r.Score.Value, g.minScore))
+		}
+		switch {
+		case r.Incomplete:
+			incomplete = append(incomplete, fmt.Sprintf("%s: %s", r.Domain, r.Error))
+		case g.incomplete && r.Score.Coverage < 100:
+			incomplete = append(incomplete, fmt.Sprintf("%s: only %d of 100 points could be measured", r.Domain, r.Score.Coverage))
+		}
+	}
+	switch {
+	case len(e.Reasons) > 0:
+		e.Code = exitFindings
+	case len(incomplete) > 0:
+		e.Code = exitIncomplete
+	}
+	e.Reasons = append(e.Reasons, incomplete...)
+	return e
+}
+
+func (g *gateFlags) findings(r *report.Report) int {
+	if g.failOn == "none" {
+		return 0
+	}
+	least, err := check.ParseSeverity(g.failOn)
+	if err != nil {
+		return 0 // check() has refused it already
+	}
+	n := 0
+	for _, res := range r.Results {
+		if res.Status != check.Fail {
+			continue
+		}
+		for _, f := range res.Findings {
+			if f.Severity >= least && f.Ignored == nil {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postseal/postseal/internal/provider"
+	"github.com/postseal/postseal/spf"
+)
+
+func newGenSPFCmd(s *streams) *cobra.Command {
+	var (
+		g         genFlags
+		net       netFlags
+		o         spf.Options
+		ip4, ip6  []string
+		providers []string
+	)
+	cmd := &cobra.Command{
+		Use:   "spf DOMAIN",
+		Short: "Make one SPF record and count what it costs",
+		Long: "The look-ups of the record are counted over live DNS (or --zone); over 10 it is refused (RFC 7208 §4.6.4).\n" +
+			"A domain that sends nothing needs no options besides --all fail.",
+		Example: "  postseal generate spf example.com --provider google --ip4 198.51.100.7\n" +
+			"  postseal generate spf parked.example --all fail --offline",
+		Args: oneArg("domain"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			gen, err := g.begin(s, args[0])
+			if err != nil {
+				return err
+			}
+			if o.IP4, err = prefixes("--ip4", ip4, true); err != nil {
+				return err
+			}
+			if o.IP6, err = prefixes("--ip6", ip6, false); err != nil {
+				return err
+			}
+			for _, name := range providers {
+				p := provider.ByName(name)
+				if p == nil || p.Include == "" {
+					return usage("--provider: no include is known for %q; known: %v", name, includeProviders())
+				}
+				o.Include = append(o.Include, p.Include)
+			}
+			w, err := net.open(time.Now)
+			if err != nil {
+				return err
+			}
+			defer w.run.Close()
+			ctx, cancel := context.WithTimeout(cmd.Context(), net.timeout)
+			defer cancel()
+			made, err := spf.Generate(ctx, w.run, gen.domain, o)
+			if err != nil {
+				return usage("%w", err)
+			}
+			if cmd.Context().Err() != nil {
+				return cmd.Context().Err()
+			}
+			problems := make([]problem, len(made.Problems))
+			for i, p := range made.Problems {
+				problems[i] = problem{p.MessageID(), p.ID, p.Severity, p.Params}
+			}
+			if err := gen.judge(problems); err != nil {
+				return err
+			}
+			if err := gen.txt(gen.domain, made.Record, "spf", ""); err != nil {
+				return err
+			}
+			return gen.finish()
+		},
+	}
+	g.add(cmd)
+	net.addDNS(cmd)
+	fl := cmd.Flags()
+	fl.StringSliceVar(&providers, "provider", nil, "include a provider by name (repeatable)")
+	fl.StringSliceVar(&ip4, "ip4", nil, "IPv4 address or network that sends (repeatable)")
+	fl.StringSliceVar(&ip6, "ip6", nil, "IPv6 address or network that sends (repeatable)")
+	fl.StringSliceVar(&o.A, "a", nil, "host whose addresses send (repeatable)")
+	fl.StringSliceVar(&o.MX, "mx", nil, "domain whose mail hosts send (repeatable)")
+	fl.StringSliceVar(&o.Include, "include", nil, "domain whose SPF record to include (repeatable)")
+	fl.StringVar(&o.All, "all", "softfail", "what becomes of all others: softfail, fail or neutral")
+	fl.StringVar(&o.Merge, "merge", "", "an existing record whose terms to keep")
+	complete(cmd, "all", "softfail", "fail", "neutral")
+	complete(cmd, "provider", includeProviders()...)
+	return cmd
+}
+
+func includeProviders() []string {
+	var names []string
+	for _, p := range provider.All() {
+		if p.Include != "" {
+			names = append(names, p.ID)
+		}
+	}
+	return names
+}
+
+// prefixes reads addresses and networks of one family.
+func prefixes(flag string, texts []string, is4 bool) ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for _, t := range texts {
+		p, err := netip.ParsePrefix(t)
+		if err != nil {
+			var a netip.Addr
+			if a, err = netip.ParseAddr(t); err == nil {
+				p = netip.PrefixFrom(a, a.BitLen())
+			}
+		}
+		if err != nil || p.Addr().Is4() != is4 || p.Addr().Zone() != "" {
+			return nil, usage("%s %q is not an address or network of that family", flag, t)
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}

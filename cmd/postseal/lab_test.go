@@ -1,0 +1,127 @@
+package main
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/postseal/postseal/audit"
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/lab"
+	"github.com/postseal/postseal/internal/locale"
+	"github.com/postseal/postseal/report"
+)
+
+func auditLab(t *testing.T, l *lab.Lab, domains []lab.Domain) *report.Document {
+	t.Helper()
+	w, err := labWorld(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var requests []audit.Request
+	for _, d := range domains {
+		name, err := dns.ParseDomain(d.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		requests = append(requests, audit.Request{Domain: name, Selectors: d.Selectors})
+	}
+	doc, err := w.audit(t.Context(), requests, locale.Must(locale.English))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.close(); err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func startLab(t *testing.T, o lab.Options) *lab.Lab {
+	t.Helper()
+	l, err := lab.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	return l
+}
+
+// failed lists the rules with a finding of warning or error.
+func failed(r *report.Report) []string {
+	var ids []string
+	for _, res := range r.Results {
+		if res.Status == check.Fail && res.Severity >= check.Warning {
+			ids = append(ids, res.ID)
+		}
+	}
+	return ids
+}
+
+// TestLab audits every domain of the lab and holds the result to what the lab
+// says must be found, and to nothing else for the domains of the demo.
+func TestLab(t *testing.T) {
+	l := startLab(t, lab.Options{})
+	domains := l.Domains()
+	exact := len(domains)
+	for _, d := range l.Corners() {
+		if d.Name != "silent.corner.example" { // costs a whole greeting timeout
+			domains = append(domains, d)
+		}
+	}
+	doc := auditLab(t, l, domains)
+	for i, d := range domains {
+		rep := doc.Reports[i]
+		got := failed(rep)
+		for _, id := range d.Expect {
+			if !slices.Contains(got, id) {
+				t.Errorf("%s: %s was not found", d.Name, id)
+			}
+		}
+		if i < exact {
+			for _, id := range got {
+				if !slices.Contains(d.Expect, id) {
+					t.Errorf("%s: %s was found and is not expected", d.Name, id)
+				}
+			}
+		}
+		if d.Grade != "" && rep.Score.Grade != d.Grade {
+			t.Errorf("%s: got grade %s (%d), want %s", d.Name, rep.Score.Grade, rep.Score.Value, d.Grade)
+		}
+		if d.Profile != "" && rep.Profile.Name != d.Profile {
+			t.Errorf("%s: got profile %s, want %s", d.Name, rep.Profile.Name, d.Profile)
+		}
+		climb(t, rep)
+	}
+	if s := l.Stats(); s.Mail != 0 || s.Logins != 0 {
+		t.Errorf("the audit was impolite: %+v", s)
+	}
+}
+
+// climb holds the staircase of a report to never falling.
+func climb(t *testing.T, rep *report.Report) {
+	t.Helper()
+	last := rep.Score.Value
+	for _, s := range rep.NextSteps {
+		if s.ScoreAfter < last {
+			t.Errorf("%s: step %q falls from %d to %d", rep.Domain, s.Title, last, s.ScoreAfter)
+		}
+		last = s.ScoreAfter
+	}
+}
+
+// TestOneAudit holds a warm audit of a domain with mail hosts over slow links to
+// the critical path of the exchange: two rounds of DNS, six of SMTP.
+func TestOneAudit(t *testing.T) {
+	const delay = 20 * time.Millisecond
+	l := startLab(t, lab.Options{DNSDelay: delay, SMTPDelay: delay})
+	domain := []lab.Domain{l.Domains()[0]}
+	auditLab(t, l, domain) // the code is warm, not the cache: each run has its own
+	rep := auditLab(t, l, domain).Reports[0]
+	if n := rep.Network; n.DNSQueries == 0 || float64(n.DNSPackets) > 1.05*float64(n.DNSQueries) {
+		t.Errorf("got %d packets for %d distinct questions, want at most 1.05 each", n.DNSPackets, n.DNSQueries)
+	}
+	bound := 8 * delay
+	t.Logf("%d ms, %.2f × (2r + 6R); %d packets for %d questions", rep.DurationMS,
+		float64(rep.DurationMS)/float64(bound.Milliseconds()), rep.Network.DNSPackets, rep.Network.DNSQueries)
+}

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postseal/postseal/audit"
+	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/atomicfile"
+	"github.com/postseal/postseal/internal/dial"
+	"github.com/postseal/postseal/internal/tape"
+	"github.com/postseal/postseal/mtasts"
+	"github.com/postseal/postseal/starttls"
+)
+
+// netFlags say how the world is asked. They mean the same in every command.
+type netFlags struct {
+	servers      []string
+	zones        []string
+	offline      bool
+	record       string
+	replay       string
+	connectTo    []string
+	caFile       string
+	allowPrivate bool
+	trustAD      bool
+	noSMTP       bool
+	helo         string
+	timeout      time.Duration
+}
+
+// add adds every flag; addDNS those of commands that only ask DNS.
+func (f *netFlags) add(cmd *cobra.Command) {
+	f.addDNS(cmd)
+	fl := cmd.Flags()
+	fl.StringVar(&f.record, "record", "", "write every answer of the run to FILE")
+	fl.StringVar(&f.replay, "replay", "", "take every answer from a FILE that --record wrote")
+	fl.StringArrayVar(&f.connectTo, "connect-to", nil, "send HTTPS and SMTP connections elsewhere, NAME:PORT:ADDRESS:PORT (repeatable)")
+	fl.BoolVar(&f.allowPrivate, "allow-private", false, "connect to private and other special-purpose addresses too")
+	fl.BoolVar(&f.noSMTP, "no-smtp", false, "do not probe the mail ports")
+	fl.StringVar(&f.helo, "helo", "", "name to give in EHLO (default: this machine's)")
+	cmd.MarkFlagsMutuallyExclusive("record", "replay")
+	cmd.MarkFlagsMutuallyExclusive("offline", "record")
+}
+
+func (f *netFlags) addDNS(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringArrayVar(&f.servers, "dns", []string{"system"}, "resolver: system, ADDRESS, ADDRESS:PORT, tls://HOST or https://HOST/PATH (repeatable)")
+	fl.StringArrayVar(&f.zones, "zone", nil, "answer from this zone file, [ORIGIN=]FILE (repeatable)")
+	fl.BoolVar(&f.offline, "offline", false, "let nothing leave this machine; what zone files do not answer is unknown")
+	fl.StringVar(&f.caFile, "ca-file", "", "trust the certificate authorities in this PEM FILE besides the system's")
+	fl.BoolVar(&f.trustAD, "trust-ad", false, "believe the resolver's word on DNSSEC although the path to it is open")
+	fl.DurationVar(&f.timeout, "timeout", time.Minute, "give up on a domain after this long")
+}
+
+// world is everything an audit asks, opened from the flags.
+type world struct {
+	run     *dns.Run
+	dialer  *dial.Dialer
+	fetcher *mtasts.HTTPFetcher
+	auditor *audit.Auditor
+	tape    *tape.Tape
+	record  string
+	timeout time.Duration
+	now     func() time.Time
+}
+
+// clients is what the HTTPS and SMTP clients are told besides the flags.
+type clients struct {
+	redirects []dial.Redirect
+	roots     *x509.CertPool // nil: the system's
+}
+
+// open builds the resolver and the clients. It asks nothing yet.
+func (f *netFlags) open(now func() time.Time) (*world, error) {
+	var c clients
+	var err error
+	for _, s := range f.connectTo {
+		r, err := dial.ParseRedirect(s)
+		if err != nil {
+			return nil, usage("%w", err)
+		}
+		c.redirects = append(c.redirects, r)
+	}
+	if c.roots, err = loadRoots(f.caFile); err != nil {
+		return nil, err
+	}
+	return f.openWith(now, c)
+}
+
+func (f *netFlags) openWith(now func() time.Time, c clients) (*world, error) {
+	w := &world{record: f.record, timeout: f.timeout, now: now}
+	if f.timeout <= 0 {
+		return nil, usage("--timeout must be more than zero")
+	}
+	if err := w.openTape(f); err != nil {
+		return nil, err
+	}
+	zones, err := loadZones(f.zones)
+	if err != nil {
+		return nil, err
+	}
+	playing := w.tape.Playing()
+	w.dialer = &dial.Dialer{AllowPrivate: f.allowPrivate, Redirects: c.redirects, Offline: f.offline || playing}
+	w.run, err = dns.NewRun(dns.RunConfig{
+		Config:       dns.Config{Servers: f.servers, TrustAD: f.trustAD, RootCAs: c.roots, Offline: f.offline},
+		Zones:        zones,
+		Tape:         w.tape,
+		NoLog:        true, // each domain keeps its own
+		AllowPrivate: f.allowPrivate,
+		Redirect:     w.dialer.RedirectedAddr,
+	})
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	w.fetcher = mtasts.NewFetcher(w.dialer, c.roots, w.now, w.tape)
+	w.auditor = &audit.Auditor{
+		Resolver: w.run, Fetcher: w.fetcher, AllowPrivate: f.allowPrivate, Now: w.now,
+		ServerSOA: func(ctx context.Context, _ dns.Name, addr netip.Addr, zone dns.Name) (dns.Answer, error) {
+			return w.run.AskServer(ctx, netip.AddrPortFrom(addr, 53), zone, dns.TypeSOA)
+		},
+	}
+	// With redirects an offline run still has servers of its own to ask.
+	offline := f.offline && len(c.redirects) == 0
+	if offline {
+		w.auditor.Fetcher = nil
+		w.auditor.ServerSOA = nil
+	}
+	switch {
+	case f.noSMTP:
+		w.auditor.NoSMTP = "disabled"
+	case offline:
+		w.auditor.NoSMTP = "offline"
+	default:
+		w.auditor.Prober = starttls.NewProber(starttls.Config{Dialer: w.dialer, Roots: c.roots, HELO: f.helo, Now: w.now, Tape: w.tape})
+	}
+	return w, nil
+}
+
+// openTape opens the recording to play or to make. A run that is recorded has
+// one time, so that the same audit comes from the recording.
+func (w *world) openTape(f *netFlags) error {
+	switch {
+	case f.replay != "":
+		file, err := os.Open(f.replay)
+		if err != nil {
+			return usage("--replay: %w", err)
+		}
+		defer file.Close()
+		if w.tape, err = tape.Player(file); err != nil {
+			return usage("--replay %s: %w", f.replay, err)
+		}
+		var at time.Time
+		ok, err := w.tape.Get("clock", "start", &at)
+		if err != nil {
+			return usage("--replay %s: %w", f.replay, err)
+		}
+		if ok {
+			w.now = func() time.Time { return at }
+		}
+	case f.record != "":
+		if err := writable(f.record); err != nil {
+			return usage("--record: %w", err)
+		}
+		w.tape = tape.Recorder()
+		at := w.now().UTC().Truncate(time.Second)
+		w.now = func() time.Time { return at }
+		return w.tape.Put("clock", "start", at)
+	}
+	return nil
+}
+
+// close ends the run and writes the recording, if one was asked for.
+func (w *world) close() error {
+	w.run.Close()
+	if !w.tape.Recording() {
+		return nil
+	}
+	return atomicfile.Write(w.record, 0o644, func(f *os.File) error {
+		_, err := w.tape.WriteTo(f)
+		return err
+	})
+}
+
+func loadZones(specs []string) ([]*dns.Zone, error) {
+	var zones []*dns.Zone
+	for _, spec := range specs {
+		origin, path := dns.Name(""), spec
+		// A path may hold a "="; only what parses as a domain is an origin.
+		if before, after, ok := strings.Cut(spec, "="); ok {
+			if n, err := dns.ParseDomain(before); err == nil {
+				origin, path = n, after
+			}
+		}
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, usage("--zone: %w", err)
+		}
+		z, err := dns.ParseZone(file, origin, path)
+		file.Close()
+		if err != nil {
+			return nil, usage("--zone: %w", err)
+		}
+		zones = append(zones, z)
+	}
+	return zones, nil
+}
+
+func loadRoots(path string) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usage("--ca-file: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, usage("--ca-file: %s holds no certificate in PEM form", path)
+	}
+	return pool, nil
+}
+
+// writable tells early that a file cannot be written where the user wants it.
+func writable(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder", path)
+	}
+	dir := filepath.Dir(path)
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", dir)
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postseal/postseal/internal/atomicfile"
+	"github.com/postseal/postseal/internal/locale"
+	"github.com/postseal/postseal/report"
+)
+
+// outputFlags say what is printed and written.
+type outputFlags struct {
+	format string
+	files  []string
+	lang   string
+	color  string
+	full   bool
+}
+
+func (o *outputFlags) add(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVar(&o.format, "format", "text", "what standard output gets: "+strings.Join(formatNames(), ", "))
+	fl.StringArrayVarP(&o.files, "output", "o", nil, "also write FORMAT=PATH; html=FOLDER/ writes an index and a page a domain (repeatable)")
+	fl.BoolVar(&o.full, "full", false, "text: show every finding, not only the most important")
+	fl.StringVar(&o.color, "color", "auto", "colour in text: auto, always or never")
+	addLang(cmd, &o.lang)
+	complete(cmd, "format", formatNames()...)
+	complete(cmd, "color", "auto", "always", "never")
+}
+
+// addLang adds --lang, which means the same in every command that speaks.
+func addLang(cmd *cobra.Command, lang *string) {
+	cmd.Flags().StringVar(lang, "lang", "", "language: en or pt-BR (default: of the environment)")
+	complete(cmd, "lang", "en", "pt-BR")
+}
+
+func complete(cmd *cobra.Command, flag string, words ...string) {
+	// The only error is that of a flag that does not exist.
+	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err)
+	}
+}
+
+// localizer gives the words of --lang, or of the environment.
+func localizer(lang string) (*locale.Localizer, error) {
+	if lang == "" {
+		return locale.New(locale.FromEnv())
+	}
+	l, err := locale.New(locale.Lang(lang))
+	if err != nil {
+		return nil, usage("--lang %q is neither en nor pt-BR", lang)
+	}
+	return l, nil
+}
+
+// format prints a document in one of the formats.
+type format struct {
+	name  string
+	write func(w io.Writer, d *report.Document, o *outputs) error
+}
+
+var formats = []format{
+	{"text", func(w io.Writer, d *report.Document, o *outputs) error {
+		return report.WriteText(w, d, o.text)
+	}},
+	{"json", func(w io.Writer, d *report.Document, _ *outputs) error { return report.WriteJSON(w, d) }},
+	{"html", func(w io.Writer, d *report.Document, o *outputs) error {
+		return report.WriteHTML(w, d, report.HTMLOptions{Lang: string(o.lang)})
+	}},
+}
+
+func formatNames() []string {
+	names := make([]string, len(formats))
+	for i, f := range formats {
+		names[i] = f.name
+	}
+	return names
+}
+
+func formatNamed(name string) (*format, error) {
+	i := slices.IndexFunc(formats, func(f format) bool { return f.name == name })
+	if i < 0 {
+		return nil, usage("unknown format %q (one of %s)", name, strings.Join(formatNames(), ", "))
+	}
+	return &formats[i], nil
+}
+
+// outputs is where a document goes.
+type outputs struct {
+	stdout *format
+	files  []outputFile
+	out    io.Writer
+	lang   locale.Lang
+	text   report.TextOptions
+}
+
+type outputFile struct {
+	format *format
+	path   string
+	folder bool // html: an index and a page a domain
+}
+
+// open checks everything that could keep a result from being written, before
+// anything is asked.
+func (o *outputFlags) open(s *streams, domains int) (*outputs, *locale.Localizer, error) {
+	l, err := localizer(o.lang)
+	if err != nil {
+		return nil, nil, err
+	}
+	out := &outputs{out: s.out, lang: l.Lang}
+	if out.stdout, err = formatNamed(o.format); err != nil {
+		return nil, nil, err
+	}
+	if out.stdout.name == "html" && domains > 1 {
+		return nil, nil, usage("--format html prints one domain; use -o html=FOLDER/ for %d", domains)
+	}
+	for _, spec := range o.files {
+		name, path, ok := strings.Cut(spec, "=")
+		if !ok || path == "" {
+			return nil, nil, usage("-o %q is not FORMAT=PATH", spec)
+		}
+		f, err := formatNamed(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		file := outputFile{format: f, path: path, folder: f.name == "html" && isFolder(path)}
+		switch {
+		case file.folder:
+		case f.name == "html" && domains > 1:
+			return nil, nil, usage("-o html=%s: several domains need a folder; write -o html=%s/", path, path)
+		default:
+			if err := writable(path); err != nil {
+				return nil, nil, usage("-o %s: %w", spec, err)
+			}
+		}
+		out.files = append(out.files, file)
+	}
+	width, tty := s.tty()
+	out.text = report.TextOptions{Lang: string(l.Lang), Width: width, Verbose: o.full}
+	switch o.color {
+	case "always":
+		out.text.Color = true
+	case "never":
+	case "auto":
+		_, no := os.LookupEnv("NO_COLOR")
+		out.text.Color = tty && !no && os.Getenv("TERM") != "dumb"
+	default:
+		return nil, nil, usage("--color %q is none of auto, always, never", o.color)
+	}
+	return out, l, nil
+}
+
+func isFolder(path string) bool {
+	if strings.HasSuffix(path, "/") || strings.HasSuffix(path, string(os.PathSeparator)) {
+		return true
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// write writes the files, each whole or not at all, and then standard output.
+func (o *outputs) write(d *report.Document) error {
+	var errs []error
+	for _, f := range o.files {
+		var err error
+		if f.folder {
+			_, err = report.WriteHTMLDir(f.path, d, report.HTMLOptions{Lang: string(o.lang)})
+		} else {
+			err = atomicfile.Write(f.path, 0o644, func(w *os.File) error { return f.format.write(w, d, o) })
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("-o %s=%s: %w", f.format.name, f.path, err))
+		}
+	}
+	if err := o.stdout.write(o.out, d, o); err != nil {
+		errs = append(errs, fmt.Errorf("standard output: %w", err))
+	}
+	if len(errs) > 0 {
+		return &exit{exitUsage, errors.Join(errs...)}
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postseal/postseal/report"
+)
+
+func newRenderCmd(s *streams) *cobra.Command {
+	var o outputFlags
+	var g gateFlags
+	cmd := &cobra.Command{
+		Use:   "render RESULT.json",
+		Short: "Make any format from a saved result",
+		Long: "Render reads what 'audit --format json' wrote (- is standard input) and prints it in another format.\n" +
+			"Nothing is asked again. Messages stay in the language of the run.",
+		Example: "  postseal audit example.com -o json=result.json\n  postseal render result.json -o html=report.html",
+		Args:    oneArg("RESULT.json"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := g.check(); err != nil {
+				return err
+			}
+			in := s.in
+			if args[0] != "-" {
+				f, err := os.Open(args[0])
+				if err != nil {
+					return usage("%w", err)
+				}
+				defer f.Close()
+				in = f
+			}
+			doc, err := report.ReadJSON(io.LimitReader(in, 1<<30))
+			if err != nil {
+				return usage("%s: %w", args[0], err)
+			}
+			if o.lang == "" {
+				o.lang = doc.Lang
+			}
+			outputs, _, err := o.open(s, len(doc.Reports))
+			if err != nil {
+				return err
+			}
+			doc.Exit = g.judge(doc)
+			if err := outputs.write(doc); err != nil {
+				return err
+			}
+			return exitWith(doc.Exit)
+		},
+	}
+	o.add(cmd)
+	g.add(cmd)
+	return cmd
+}
+
+// oneArg asks for exactly one argument and names it when it is not there.
+func oneArg(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usage("give exactly one %s; see '%s --help'", name, cmd.CommandPath())
+		}
+		return nil
+	}
+}
