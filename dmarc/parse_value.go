@@ -1,6 +1,7 @@
 package dmarc
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,9 +59,11 @@ func (p *parser) policies() {
 // it swallowed for want of a semicolon.
 func nearestLevel(value string) (Level, string) {
 	rest := ""
-	if m := missingSeparator.FindStringIndex(value); m != nil {
-		rest = "; " + strings.TrimLeft(value[m[0]:], " \t")
-		value = value[:m[0]]
+	for _, separator := range []*regexp.Regexp{missingSeparator, wrongSeparator} {
+		if m := separator.FindStringIndex(value); m != nil {
+			rest = "; " + strings.TrimLeft(value[m[0]:], " \t\r\n,|") + rest
+			value = value[:m[0]]
+		}
 	}
 	word := strings.ToLower(strings.Trim(asciiOnly(value), " \t\"'`,.:|\\"))
 	switch word {

@@ -1,0 +1,266 @@
+package dmarc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/dns/dnstest"
+)
+
+func TestTargets(t *testing.T) {
+	for name, want := range map[dns.Name]string{
+		"com":                           "com",
+		"example.com":                   "example.com com",
+		"b.c.d.e.f.example.com":         "b.c.d.e.f.example.com c.d.e.f.example.com d.e.f.example.com e.f.example.com f.example.com example.com com",
+		"a.b.c.d.e.f.example.com":       "a.b.c.d.e.f.example.com b.c.d.e.f.example.com c.d.e.f.example.com d.e.f.example.com e.f.example.com f.example.com example.com com",
+		"x.y.a.b.c.d.e.f.g.example.com": "x.y.a.b.c.d.e.f.g.example.com c.d.e.f.g.example.com d.e.f.g.example.com e.f.g.example.com f.g.example.com g.example.com example.com com",
+		"a.b.c.d.e.f.g.example.com":     "a.b.c.d.e.f.g.example.com c.d.e.f.g.example.com d.e.f.g.example.com e.f.g.example.com f.g.example.com g.example.com example.com com",
+		".":                             "",
+	} {
+		var got []string
+		for _, n := range Targets(name) {
+			got = append(got, n.String())
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
+// counter counts questions by name and type.
+type counter struct {
+	dns.Resolver
+	mu    sync.Mutex
+	asked map[string]int
+}
+
+func (c *counter) Resolve(ctx context.Context, name dns.Name, qtype dns.Type) (dns.Answer, error) {
+	c.mu.Lock()
+	c.asked[name.String()+" "+qtype.String()]++
+	c.mu.Unlock()
+	return c.Resolver.Resolve(ctx, name, qtype)
+}
+
+func TestQuestions(t *testing.T) {
+	zone := `
+_dmarc.example.com. TXT "v=DMARC1; p=none; rua=mailto:a@vendor.test,mailto:b@example.com; ruf=mailto:c@vendor.test"
+example.com._report._dmarc.vendor.test. TXT "v=DMARC1"
+vendor.test. MX 10 mx.vendor.test.
+example.com. MX 10 mx.example.com.
+`
+	c := &counter{Resolver: dnstest.New(t, zone), asked: map[string]int{}}
+	if _, err := Gather(context.Background(), c, "www.example.com"); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{
+		"_dmarc.www.example.com TXT": 1, "_dmarc.example.com TXT": 1, "_dmarc.com TXT": 1, "www.example.com TXT": 1,
+		"_dmarc.vendor.test TXT": 1, "_dmarc.test TXT": 1, "example.com._report._dmarc.vendor.test TXT": 1,
+		"vendor.test MX": 1, "example.com MX": 1,
+	}
+	if diff := cmp.Diff(want, c.asked); diff != "" {
+		t.Errorf("questions (-want +got):\n%s", diff)
+	}
+}
+
+// The answers of a walk that failed somewhere.
+func TestFailedSteps(t *testing.T) {
+	const own = "_dmarc.a.example.com. TXT \"v=DMARC1; p=reject; rua=mailto:d@a.example.com\"\n"
+	const org = "_dmarc.example.com. TXT \"v=DMARC1; p=quarantine; sp=none; rua=mailto:d@a.example.com\"\n"
+	tests := []struct {
+		name, zone string
+		known      bool
+		policy     string
+		org        dns.Name
+		domain     Policy
+		below      Policy
+	}{
+		{"own record, failure above", own + "_dmarc.com. TXT ; !servfail\n", true, "a.example.com", "", Policy{Policy: "reject", Tag: "p", Known: true}, Policy{}},
+		{"own fails", org + "_dmarc.a.example.com. TXT ; !servfail\n", false, "", "", Policy{}, Policy{}},
+		{"failure above an inherited record", org + "_dmarc.com. TXT ; !timeout\n", false, "", "", Policy{}, Policy{}},
+		{"psd=n below the failure", "_dmarc.example.com. TXT \"v=DMARC1; p=none; psd=n\"\na.example.com. A 5.6.7.8\n_dmarc.com. TXT ; !timeout\n", true, "example.com", "example.com",
+			Policy{Policy: "none", Tag: "p", Known: true}, Policy{Policy: "none", Tag: "p", Known: true}},
+		{"existence unknown", org + "a.example.com. TXT ; !servfail\n", true, "example.com", "example.com", Policy{Policy: "none", Tag: "sp", Known: true}, Policy{Policy: "none", Tag: "sp", Known: true}},
+		{"existence unknown, np differs", strings.Replace(org, "sp=none", "sp=none; np=reject", 1) + "a.example.com. TXT ; !servfail\n", true, "example.com", "example.com", Policy{}, Policy{Policy: "none", Tag: "sp", Known: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := gather(t, tt.zone, "a.example.com", check.ProfileMail)
+			if f.Known != tt.known || f.PolicyName.String() != tt.policy || f.OrganizationalDomain != tt.org {
+				t.Errorf("got known=%v policy at %q, organization %q", f.Known, f.PolicyName, f.OrganizationalDomain)
+			}
+			if diff := cmp.Diff(tt.domain, f.Effective.Domain); diff != "" {
+				t.Errorf("domain (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.below, f.Effective.Subdomain); diff != "" {
+				t.Errorf("subdomain (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Names below one of eight labels jump over it.
+func TestBelowEightLabels(t *testing.T) {
+	f := gather(t, "_dmarc.a.b.c.d.e.f.example.com. TXT \"v=DMARC1; p=reject; psd=n\"\n_dmarc.example.com. TXT \"v=DMARC1; p=none\"\n", "a.b.c.d.e.f.example.com", check.ProfileMail)
+	if f.Effective.Domain.Policy != "reject" || f.Effective.Subdomain.Policy != "none" {
+		t.Errorf("got %+v", f.Effective)
+	}
+}
+
+func TestScoreFacts(t *testing.T) {
+	const vendor = "vendor.test. MX 10 mx.vendor.test.\n"
+	tests := []struct {
+		zone             string
+		inForce          bool
+		sub              string
+		none             bool
+		ruaOK, ruaKnown  bool
+		inForceKnown     bool
+		subdomainUnknown bool
+	}{
+		{zone: "", inForceKnown: true, ruaKnown: true},
+		{zone: `_dmarc.example.com. TXT "v=DMARC1; p=reject; sp=quarantine; np=reject; t=y; rua=mailto:a@example.com"`, inForce: true, inForceKnown: true, sub: "none", ruaOK: true, ruaKnown: true},
+		{zone: `_dmarc.example.com. TXT "v=DMARC1; p=quarantine; t=y"`, inForce: true, inForceKnown: true, sub: "none", none: true, ruaKnown: true},
+		{zone: `_dmarc.example.com. TXT "v=DMARC1; p=reject; sp=x; rua=mailto:a@example.com"`, inForce: true, inForceKnown: true, sub: "none", none: true, ruaOK: true, ruaKnown: true},
+		{zone: `_dmarc.example.com. TXT "v=DMARC1; p=reject; sp=x"`, inForceKnown: true, ruaKnown: true},
+		{zone: `_dmarc.example.com. TXT "v=DMARC1; p=reject; rua=mailto:a@vendor.test"`, inForce: true, inForceKnown: true, sub: "reject", ruaKnown: true},
+		{zone: "_dmarc.example.com. TXT \"v=DMARC1; p=reject; rua=mailto:a@vendor.test\"\nexample.com._report._dmarc.vendor.test. TXT ; !timeout", inForce: true, inForceKnown: true, sub: "reject"},
+		{zone: "_dmarc.example.com. TXT ; !timeout", subdomainUnknown: true},
+	}
+	for _, tt := range tests {
+		f := gather(t, tt.zone+"\n"+vendor, "example.com", check.ProfileMail)
+		known, ok := f.InForce()
+		if known != tt.inForceKnown || ok != tt.inForce {
+			t.Errorf("%s\nin force: got %v, known %v", tt.zone, ok, known)
+		}
+		if sub, known := f.SubdomainPolicy(); sub != tt.sub || known == tt.subdomainUnknown {
+			t.Errorf("%s\nsubdomains: got %q, known %v", tt.zone, sub, known)
+		}
+		if f.PolicyActsAsNone() != tt.none {
+			t.Errorf("%s\nacts as none: got %v", tt.zone, f.PolicyActsAsNone())
+		}
+		if ok, known := f.RUAOK(); ok != tt.ruaOK || known != tt.ruaKnown {
+			t.Errorf("%s\nrua: got %v, known %v", tt.zone, ok, known)
+		}
+	}
+}
+
+func TestGatherCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Gather(ctx, dnstest.New(t, ""), "example.com"); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want a cancelled context", err)
+	}
+}
+
+// literal is RFC 9989 §4.10 word by word: one name after the other, from a map
+// of names to the psd tags of the records there.
+func literal(zone map[dns.Name][]string, start dns.Name) (asked []dns.Name, org, policy dns.Name) {
+	kept := map[dns.Name]string{}
+	target := start
+	for {
+		asked = append(asked, target)
+		if records := zone[target]; len(records) == 1 { // steps 2 and 6: several are all discarded
+			kept[target] = records[0]
+			if records[0] == "n" || records[0] == "y" {
+				break
+			}
+		}
+		labels := strings.Split(string(target), ".")
+		if len(labels) == 1 {
+			break
+		}
+		if target == start && len(labels) >= 8 { // step 4
+			labels = labels[len(labels)-7:]
+		} else {
+			labels = labels[1:]
+		}
+		target = dns.Name(strings.Join(labels, "."))
+	}
+	// §4.10.2
+	org = start
+	fewest := 1 << 10
+	for _, n := range asked {
+		psd, ok := kept[n]
+		if !ok {
+			continue
+		}
+		count := strings.Count(string(n), ".") + 1
+		if psd == "n" {
+			org = n
+			break
+		}
+		if psd == "y" && n != start {
+			labels := strings.Split(string(start), ".")
+			org = dns.Name(strings.Join(labels[len(labels)-count-1:], "."))
+			break
+		}
+		if count < fewest {
+			fewest, org = count, n
+		}
+	}
+	// §4.10.1
+	if _, ok := kept[start]; ok {
+		return asked, org, start
+	}
+	if _, ok := kept[org]; ok {
+		return asked, org, org
+	}
+	for n, psd := range kept {
+		if psd == "y" {
+			return asked, org, n
+		}
+	}
+	return asked, org, ""
+}
+
+func TestWalkIsLiteral(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 12).Draw(t, "labels")
+		labels := make([]string, n)
+		for i := range labels {
+			labels[i] = fmt.Sprintf("l%d", i)
+		}
+		start := dns.Name(strings.Join(labels, "."))
+		records := map[dns.Name][]string{}
+		var zone strings.Builder
+		for i := range labels {
+			name := dns.Name(strings.Join(labels[i:], "."))
+			for range rapid.SampledFrom([]int{0, 0, 0, 1, 1, 2}).Draw(t, "records") {
+				psd := rapid.SampledFrom([]string{"u", "u", "u", "n", "y"}).Draw(t, "psd")
+				text := fmt.Sprintf("v=DMARC1; p=none; psd=%s; x=%d", psd, len(records[name]))
+				records[name] = append(records[name], psd)
+				fmt.Fprintf(&zone, "_dmarc.%s. TXT \"%s\"\n", name, text)
+			}
+		}
+		world, err := dnstest.Parse(zone.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := Walk(context.Background(), world, start)
+		asked, org, policy := literal(records, start)
+		var got []dns.Name
+		for _, s := range d.Steps {
+			got = append(got, s.Name)
+		}
+		var at dns.Name
+		if d.Policy != nil {
+			at = d.Policy.Name
+		}
+		if !slices.Equal(got, asked) || d.OrganizationalDomain != org || at != policy || !d.Known {
+			t.Fatalf("zone:\n%sgot %v, organization %s, policy %q\nwant %v, %s, %q", zone.String(), got, d.OrganizationalDomain, at, asked, org, policy)
+		}
+		if len(asked) > maxQueries {
+			t.Fatalf("%d questions", len(asked))
+		}
+	})
+}
