@@ -22,7 +22,7 @@ func diagnose(tok string) (e Entry, f *fault, fatal bool) {
 	}
 	if f.rule != "spf-double-qualifier" {
 		if head, tail, ok := cutAll(tok); ok && meansSomething(head) {
-			return e, &fault{rule: "spf-glued-all", start: len(head), end: len(tok), fix: head + " " + tail}, true
+			return e, &fault{rule: "spf-glued-all", start: len(head), end: len(tok), fix: unglued(head, tail)}, true
 		}
 	}
 	return e, f, true
@@ -43,7 +43,7 @@ func disguised(e *Entry) *fault {
 	head, tail, ok := cutAll(e.Text)
 	if ok && tail[0] == '-' {
 		if _, f := parseTerm(head); f == nil {
-			return &fault{rule: "spf-glued-all-swallowed", start: len(head), end: len(e.Text), fix: head + " " + tail}
+			return &fault{rule: "spf-glued-all-swallowed", start: len(head), end: len(e.Text), fix: unglued(head, tail)}
 		}
 	}
 	return nil
@@ -57,6 +57,14 @@ func cutAll(tok string) (head, tail string, ok bool) {
 	}
 	head = tok[:i]
 	return head, tok[i:], strings.Trim(head, "+-~?") != ""
+}
+
+// unglued is the two terms apart; beside a redirect, all would switch it off.
+func unglued(head, tail string) string {
+	if e, f := parseTerm(head); f == nil && e.Kind == Redirect {
+		return head
+	}
+	return head + " " + tail
 }
 
 // meansSomething tells whether text is a term, or is evidently meant as one.
@@ -150,8 +158,11 @@ func modifier(e Entry, value, sign string) (Entry, *fault) {
 	kind := Kind(strings.ToLower(e.Name))
 	if sign != "" {
 		fix := e.Name + "=" + value
-		if kind.Mechanism() {
+		switch {
+		case kind.Mechanism():
 			fix = sign + e.Name + ":" + value
+		case strings.HasPrefix(string(kind), "all"): // "~allgoogle-site-verification=…": two records in one
+			fix = ""
 		}
 		return e, &fault{rule: "spf-qualifier-on-modifier", end: 1, fix: fix}
 	}

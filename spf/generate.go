@@ -100,13 +100,10 @@ func (g *Generated) existing(text string) (terms, modifiers []string, all string
 	if text == "" {
 		return nil, nil, ""
 	}
-	rec, _ := Parse(text)
+	rec := meant(text)
 	for i := range rec.Terms {
 		e := &rec.Terms[i]
 		term := e.Text
-		if e.Meant != "" {
-			term = e.Meant
-		}
 		switch e.Kind {
 		case Invalid:
 			g.add("gen-roundtrip", check.Error, check.Params{"Term": e.Text})

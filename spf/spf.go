@@ -257,6 +257,13 @@ func (t *Tree) Walk(visit func(*Term)) {
 	walk(t.Terms)
 }
 
+// meant is the record that a text was evidently meant to be.
+func meant(text string) *Record {
+	rec, _ := Parse(text)
+	rec, _ = Parse(rec.rewrite(nil))
+	return rec
+}
+
 // merge makes one record of several: their terms in order without duplicates,
 // a redirect turned into an include, and one all, the strictest of them.
 func merge(domain dns.Name, texts []string) string {
@@ -265,13 +272,10 @@ func merge(domain dns.Name, texts []string) string {
 	all := ""
 	const strictness = "+?~-"
 	for _, text := range texts {
-		rec, _ := Parse(text)
+		rec := meant(text)
 		for i := range rec.Terms {
 			e := &rec.Terms[i]
 			term := e.Text
-			if e.Meant != "" {
-				term = e.Meant
-			}
 			switch e.Kind {
 			case All:
 				if q := string(e.Qualifier()); all == "" || strings.Index(strictness, q) > strings.Index(strictness, all) {

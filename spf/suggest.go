@@ -34,6 +34,12 @@ func unknownMechanism(e *Entry, arg, rest, sign string) *fault {
 			return f
 		}
 	}
+	if host, dotted := strings.CutPrefix(strings.ToLower(rest), "include."); dotted {
+		if _, bad := checkDomainSpec(host); bad == nil {
+			f.fix = sign + "include:" + host
+			return f
+		}
+	}
 	if kind := nearest(strings.ToLower(e.Name)); kind != "" {
 		f.fix = sign + string(kind) + arg
 		if kind == Redirect {
