@@ -336,7 +336,7 @@ func (w words) details(c *cardView, r *Report, std check.Standard) {
 
 func (c *cardView) fact(label, value string) {
 	if value != "" {
-		c.Facts = append(c.Facts, factView{label, clip(Escape(value), 500)})
+		c.Facts = append(c.Facts, factView{clip(Escape(label), 260), clip(Escape(value), 500)})
 	}
 }
 

@@ -61,17 +61,17 @@ func newIndexPage(d *Document, opts HTMLOptions, links map[*Report]string) *inde
 		res, finding := worstFinding(r)
 		switch {
 		case r.Error != "":
-			row.Worst, row.WorstTone, row.WorstSymbol, row.WorstWord = Escape(r.Error), stateError.Code, stateError.Symbol, w.t("incomplete-short")
+			row.Worst, row.WorstTone, row.WorstSymbol, row.WorstWord = clip(Escape(r.Error), 100), stateError.Code, stateError.Symbol, w.t("incomplete-short")
 			wrong++
 		case finding != nil:
 			st := severityState(finding.Severity)
-			row.Worst, row.WorstTone, row.WorstSymbol, row.WorstWord = clip(Escape(res.Title), 120), st.Code, st.Symbol, w.severity(finding.Severity)
+			row.Worst, row.WorstTone, row.WorstSymbol, row.WorstWord = clip(Escape(res.Title), 100), st.Code, st.Symbol, w.severity(finding.Severity)
 			if st == stateError {
 				wrong++
 			}
 		}
 		if v := factsOf[dmarcView](r, "dmarc"); v != nil && v.Effective != nil {
-			row.DMARC = Escape(v.Effective.Domain.Policy)
+			row.DMARC = clip(Escape(v.Effective.Domain.Policy), 12)
 			if row.DMARC == "" && v.Known {
 				row.DMARC = "–"
 			} else if row.DMARC == "" {

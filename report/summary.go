@@ -15,6 +15,7 @@ var (
 	stateOK      = state{"ok", "✓"}
 	stateWarning = state{"warning", "!"}
 	stateError   = state{"error", "✗"}
+	stateNotice  = state{"notice", "•"}
 	stateUnknown = state{"unknown", "?"}
 	statePartly  = state{"partly", "?"}
 	stateNone    = state{"none", "–"}
@@ -31,7 +32,7 @@ func severityState(s check.Severity) state {
 	case check.Warning:
 		return stateWarning
 	case check.Notice:
-		return state{"notice", "•"}
+		return stateNotice
 	default:
 		return state{"info", "i"}
 	}
@@ -118,6 +119,8 @@ func (s *standing) judge() state {
 		return stateUnknown
 	case len(s.Unknown) > 0:
 		return statePartly
+	case s.Counts[check.Notice] > 0:
+		return stateNotice
 	case s.Worst == nil && s.Ignored > 0:
 		return stateAccepted
 	case len(s.Passed) == 0 && s.Worst == nil:
@@ -127,15 +130,32 @@ func (s *standing) judge() state {
 	}
 }
 
-// worstFinding is the finding that a one-line summary of a domain names.
+// worstFinding is the finding that a one-line summary of a domain names: of
+// the most severe ones the one that holds the score down, or whose mending
+// comes first.
 func worstFinding(r *Report) (*Result, *Finding) {
+	weight := func(res *Result, f *Finding) int {
+		n := int(f.Severity) * 1000
+		for i, c := range r.Score.Caps {
+			if c.Rule == res.ID {
+				return n + 900 - i
+			}
+		}
+		for i, s := range r.NextSteps {
+			if s.Rule == res.ID {
+				return n + max(0, 800-i)
+			}
+		}
+		return n
+	}
 	var in *Result
 	var worst *Finding
 	for i := range r.Results {
-		for j := range r.Results[i].Findings {
-			f := &r.Results[i].Findings[j]
-			if f.Ignored == nil && (worst == nil || f.Severity > worst.Severity) {
-				in, worst = &r.Results[i], f
+		res := &r.Results[i]
+		for j := range res.Findings {
+			f := &res.Findings[j]
+			if f.Ignored == nil && (worst == nil || weight(res, f) > weight(in, worst)) {
+				in, worst = res, f
 			}
 		}
 	}

@@ -95,13 +95,21 @@ func (p *textPrinter) domain(r *Report) {
 	} else {
 		head += p.tone(tone, p.integer(r.Score.Value)+"/100 "+r.Score.Grade)
 	}
-	p.line(head, "  ", p.coverage(r), " · ", p.profile(r.Profile.Name))
+	coverage, profile := p.shortCoverage(r), p.profile(r.Profile.Name)
+	if utf8.RuneCountInString(displayDomain(r)+coverage+profile)+16 > p.opts.Width {
+		p.line(head)
+		p.line("  ", coverage, " · ", profile)
+	} else {
+		p.line(head, "  ", coverage, " · ", profile)
+	}
 	if r.Incomplete || r.Error != "" {
 		p.line(p.tone("error", p.wrap("  ", p.t("incomplete", "Error", Escape(r.Error)))))
 	}
 	p.line(p.wrap("", Escape(r.Verdict.Text)))
-	for _, c := range r.Score.Caps {
-		p.line(p.wrap("  ", p.capText(r, c)))
+	for i, c := range r.Score.Caps {
+		if i == 0 || p.opts.Verbose { // the lowest comes first, and decides
+			p.line(p.wrap("  ", p.capText(r, c)))
+		}
 	}
 	p.steps(r)
 	p.standards(r)
@@ -129,6 +137,19 @@ func (w words) coverage(r *Report) string {
 	return w.t("coverage-range", "N", s.Coverage, "Worst", s.Worst, "Best", s.Best)
 }
 
+// shortCoverage is coverage in the few words that a terminal's first line has room for.
+func (w words) shortCoverage(r *Report) string {
+	s := r.Score
+	switch {
+	case s.Coverage >= 100:
+		return w.t("coverage-full")
+	case s.Best == s.Worst:
+		return w.t("coverage", "N", s.Coverage)
+	default:
+		return w.t("text.coverage", "N", s.Coverage, "Worst", s.Worst, "Best", s.Best)
+	}
+}
+
 func (p *textPrinter) steps(r *Report) {
 	if len(r.NextSteps) == 0 {
 		return
@@ -144,7 +165,7 @@ func (p *textPrinter) steps(r *Report) {
 		if s.Gain == 0 {
 			gain = fmt.Sprintf("→ %d %s", s.ScoreAfter, s.GradeAfter)
 		}
-		p.line(p.wrap("    ", fmt.Sprintf("%2d  %s", i+1, Escape(s.Title))),
+		p.line(fmt.Sprintf("%2d  ", i+1), p.wrap("    ", Escape(s.Title)),
 			"  ", p.tone(gradeTone(s.GradeAfter), gain), "  ", p.tone("muted", p.effort(s.Effort)))
 		for _, c := range s.Records {
 			p.change(c)
@@ -266,13 +287,13 @@ func (p *textPrinter) notMeasured(r *Report) {
 		return
 	}
 	p.line()
-	var parts []string
+	var parts, checks []string
 	for i, m := range r.NotMeasured {
-		if i > 0 && m.Cause == r.NotMeasured[i-1].Cause {
-			parts[len(parts)-1] = p.checkName(m.Check) + ", " + parts[len(parts)-1]
-			continue
+		checks = append(checks, p.checkName(m.Check))
+		if i+1 == len(r.NotMeasured) || r.NotMeasured[i+1].Cause != m.Cause {
+			parts = append(parts, strings.Join(checks, ", ")+" ("+Escape(m.Cause)+")")
+			checks = nil
 		}
-		parts = append(parts, p.checkName(m.Check)+" ("+Escape(m.Cause)+")")
 	}
 	p.line(p.wrap("  ", p.t("text.not-measured", "N", notMeasuredWeight(r), "List", strings.Join(parts, "; "))))
 }
