@@ -22,6 +22,7 @@ const (
 
 // host is what is known about one destination host, shared by all URIs there.
 type host struct {
+	mailto  bool // some URI there is a mail address
 	walk    *Discovery
 	consent dns.Lookup
 	mx      dns.Lookup
@@ -39,7 +40,10 @@ func destinations(ctx context.Context, r dns.Resolver, policy *Step, walk *Disco
 				continue
 			}
 			out = append(out, &Destination{Tag: u.Tag, URI: u.Text, Host: u.Host, span: u.Span, scheme: u.Scheme})
-			hosts[u.Host] = &host{}
+			if hosts[u.Host] == nil {
+				hosts[u.Host] = &host{}
+			}
+			hosts[u.Host].mailto = hosts[u.Host].mailto || u.Scheme == "mailto"
 		}
 	}
 	var wg sync.WaitGroup
@@ -65,7 +69,9 @@ func (h *host) ask(ctx context.Context, r dns.Resolver, policy, name dns.Name) {
 			wg.Go(consent)
 		}
 	}
-	wg.Go(func() { h.mail(ctx, r, name) })
+	if h.mailto {
+		wg.Go(func() { h.mail(ctx, r, name) })
+	}
 	wg.Wait()
 	if h.walk != nil && !early {
 		// Only a psd tag can part two names of one registrable domain.

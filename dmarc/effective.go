@@ -123,7 +123,7 @@ func (f *Facts) RUAOK() (ok, known bool) {
 	}
 	known = true
 	for _, d := range f.Destinations {
-		if d.Tag != "rua" {
+		if d.Tag != "rua" || d.scheme != "mailto" {
 			continue
 		}
 		switch d.Authorized {

@@ -98,6 +98,7 @@ func TestParse(t *testing.T) {
 		{"v=DMARC1; p=none; rua=a@example.com,b@example.com", true, "uri-no-scheme/only uri-no-scheme/only", "v=DMARC1; p=none; rua=mailto:a@example.com,b@example.com"},
 		{"v=DMARC1; p=none; rua=mailto:a@example.com; b@example.com", true, "uri-list-separator", "v=DMARC1; p=none; rua=mailto:a@example.com,mailto:b@example.com"},
 		{"v=DMARC1; p=none; rua=mailto:a@example.com, ruf=mailto:b@example.com", true, "separator-wrong", "v=DMARC1; p=none; rua=mailto:a@example.com; ruf=mailto:b@example.com"},
+		{"v=DMARC1; p=none; rua=mailto:a@example.com ruf=mailto:b@example.com", true, "uri-malformed/only", "v=DMARC1; p=none; rua=mailto:a@example.com; ruf=mailto:b@example.com"},
 		{"v=DMARC1; p=none; rua=https://example.com/r", true, "uri-scheme", ""},
 		{"v=DMARC1; p=none; rua=mailto:d@exämple.com", true, "uri-malformed/only value-charset", ""},
 	}
@@ -156,6 +157,34 @@ func TestMerge(t *testing.T) {
 	} {
 		if got := merge([]string{tt.a, tt.b}); got != tt.want {
 			t.Errorf("merging %q and %q: got %q, want %q", tt.a, tt.b, got, tt.want)
+		}
+	}
+}
+
+// A fix mends what it is for: the fault is gone from the text it proposes, and
+// the proposal has no more faults than the text had.
+func TestFixes(t *testing.T) {
+	for _, text := range []string{
+		"v=DMARC1; p=none; junk; pct=100; rf=afrf; ri=1; x=1", "v=DMARC1; P=none;; sp=quarentine; rua=a@example.com",
+		"v=DMARC1; rua=mailto:a@example.com,b@example.com; p=reject", "v=DMARC1; p=reject; p=none; sp=",
+		"v=DMARC1; p=none; rua=mailto:a@example.com!10m,mailto:a@example.com; fo=1", "v = DMARC1 ; p=reject, rua=mailto:a@example.com",
+		"v=DMARC1; p=monitor; adkim=strict; aspf=x; t=yes; psd=no; ruf=mailto://a@example.com; fo=0:1", `v=DMARC1; p="none"; rau=x`,
+		"v=DMARC1; p=none\\; rua=mailto:a@example.com; mailto:b@example.com", "v=DMARC1; p=“reject”; rua=mailto:a@example.com mailto:b@example.com",
+	} {
+		_, problems := Parse(text)
+		for _, p := range problems {
+			if p.Fixed == "" {
+				continue
+			}
+			rec, left := Parse(p.Fixed)
+			for _, q := range left {
+				if q.Rule == p.Rule && q.Tag == p.Tag && len(left) >= len(problems) {
+					t.Errorf("%s: %q is no fix of %q", p.Rule, p.Fixed, text)
+				}
+			}
+			if !rec.Valid {
+				t.Errorf("%s: the fix %q of %q is no record", p.Rule, p.Fixed, text)
+			}
 		}
 	}
 }

@@ -120,6 +120,10 @@ func (l *uriList) one(at check.Span) (URI, *Problem) {
 		x.Fixed = splice(text, l.tag.value, strings.Join(nonEmpty(strings.Split(l.tag.Value, ",")), ","))
 		return u, x
 	}
+	if m := missingSeparator.FindStringIndex(body); m != nil {
+		// "rua=mailto:a@example.com ruf=…": a semicolon was forgotten.
+		return malformed("space", body[:m[0]]+"; "+strings.TrimLeft(body[m[0]:], " \t"))
+	}
 	if parts := strings.Fields(body); len(parts) > 1 {
 		if allAddresses(parts) {
 			for i := range parts {

@@ -20,9 +20,6 @@ const (
 // label, longest first, down to the top-level domain.
 func Targets(name dns.Name) []dns.Name {
 	labels := name.Labels()
-	if len(labels) == 0 {
-		return nil
-	}
 	out := []dns.Name{name}
 	next := name.Parent()
 	for drop := len(labels) - jumpLabels; drop > 1; drop-- {

@@ -2,6 +2,7 @@ package dmarc
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,7 +26,7 @@ func TestTargets(t *testing.T) {
 		"a.b.c.d.e.f.example.com":       "a.b.c.d.e.f.example.com b.c.d.e.f.example.com c.d.e.f.example.com d.e.f.example.com e.f.example.com f.example.com example.com com",
 		"x.y.a.b.c.d.e.f.g.example.com": "x.y.a.b.c.d.e.f.g.example.com c.d.e.f.g.example.com d.e.f.g.example.com e.f.g.example.com f.g.example.com g.example.com example.com com",
 		"a.b.c.d.e.f.g.example.com":     "a.b.c.d.e.f.g.example.com c.d.e.f.g.example.com d.e.f.g.example.com e.f.g.example.com f.g.example.com g.example.com example.com com",
-		".":                             "",
+		".":                             ".",
 	} {
 		var got []string
 		for _, n := range Targets(name) {
@@ -150,6 +151,20 @@ func TestScoreFacts(t *testing.T) {
 		}
 		if ok, known := f.RUAOK(); ok != tt.ruaOK || known != tt.ruaKnown {
 			t.Errorf("%s\nrua: got %v, known %v", tt.zone, ok, known)
+		}
+	}
+}
+
+func TestFactsJSON(t *testing.T) {
+	for _, zone := range []string{"", `_dmarc.example.com. TXT "v=DMARC1; p=none; rua=mailto:a@example.com,mailto:b@vendor.test"`} {
+		b, err := json.Marshal(gather(t, zone, "example.com", check.ProfileMail))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, list := range []string{"steps", "records", "other", "destinations", "consent_texts"} {
+			if strings.Contains(string(b), `"`+list+`":null`) {
+				t.Errorf("%s is null in %s", list, b)
+			}
 		}
 	}
 }
