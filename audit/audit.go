@@ -99,12 +99,15 @@ func (a *Auditor) Audit(ctx context.Context, req Request) (*Outcome, error) {
 // MX and SPF tell about providers.
 func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Facts, error) {
 	f := &Facts{Domain: req.Domain}
+	// The probe outlives the group: its context must not end when the group's does.
+	probeCtx, stopProbe := context.WithCancel(ctx)
+	defer stopProbe()
 	g, ctx := errgroup.WithContext(ctx)
 	mxDone, spfDone := make(chan struct{}), make(chan struct{})
 
 	var probe *starttls.Run
 	if a.Prober != nil {
-		probe = starttls.Start(ctx, a.Prober, a.AllowPrivate)
+		probe = starttls.Start(probeCtx, a.Prober, a.AllowPrivate)
 	}
 	g.Go(func() (err error) {
 		defer close(mxDone)
@@ -169,9 +172,10 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 		return err
 	})
 	err := g.Wait()
+	if err != nil {
+		stopProbe()
+	}
 	if probe != nil {
-		// The probe's own goroutines end with ctx; waiting for them here keeps
-		// every goroutine owned.
 		var order []dns.Name
 		if f.MX != nil {
 			order = f.MX.Names()

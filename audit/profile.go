@@ -1,7 +1,11 @@
 package audit
 
 import (
+	"slices"
+
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/internal/provider"
+	"github.com/postseal/postseal/spf"
 )
 
 // Inference is the profile of the domain and how it was told.
@@ -52,9 +56,39 @@ func settle(f *Facts, p check.Profile) {
 		f.SPF.HasMX = &hasMX
 		f.MTASTS.MX = f.MX.Names()
 	}
+	attribute(f)
 	if !f.SPF.Lookup.Unknown() {
 		sends := f.SPF.NamesSender()
 		f.MX.SPFSends = &sends
 	}
+	for _, h := range f.DANE.Hosts {
+		f.DNSSEC.TLSAPublished = f.DNSSEC.TLSAPublished || h.Lookup.Found()
+	}
+	binds, known := f.DANE.Binds()
+	f.MTASTS.DANE = known && binds
+	for _, h := range f.STARTTLS.Hosts {
+		f.MTASTS.DANE = f.MTASTS.DANE && daneMatches(f, h)
+	}
 	f.MTASTS.Match()
+}
+
+// attribute tells who the targets of SPF belong to, and which senders the mail
+// hosts speak for where there is no record yet.
+func attribute(f *Facts) {
+	if f.SPF.Tree != nil {
+		f.SPF.Tree.Walk(func(t *spf.Term) {
+			if p := provider.BySPF(t.Target); p != nil {
+				t.Provider = p.Name
+			}
+		})
+	}
+	for _, host := range f.MX.Names() {
+		p := provider.ByMX(host)
+		if p == nil || p.Include == "" || p.Kind != provider.Mailbox {
+			continue // a gateway in front of the mailboxes does not send for them
+		}
+		if term := "include:" + p.Include; !slices.Contains(f.SPF.Senders, term) {
+			f.SPF.Senders = append(f.SPF.Senders, term)
+		}
+	}
 }

@@ -235,18 +235,21 @@ func (s *stepper) dmarc() {
 		after = append(after, first)
 	}
 	policy := s.state.Measures["dmarc-policy"].Part
+	before := old // of the step to reject: what the step before it published
 	if policy < score.Most {
 		rule := s.capped("dmarc-none")
 		if rule == "" {
 			rule = s.failing("dmarc-policy-none", asNoneRules...)
 		}
+		quarantine := text(dmarc.Options{Policy: "quarantine", NP: "reject"})
 		s.add("dmarc-quarantine", rule, score.Weeks, sets(score.Most, "dmarc-policy", "dmarc-subdomains"),
-			s.txt(name, old, text(dmarc.Options{Policy: "quarantine", NP: "reject"})), []score.CapID{"dmarc-none"}, after...)
+			s.txt(name, old, quarantine), []score.CapID{"dmarc-none"}, after...)
+		before = quarantine
 		after = append(after, "dmarc-quarantine")
 	}
 	if policy < score.Full {
 		s.add("dmarc-reject", s.failing("dmarc-policy-quarantine", "dmarc-policy-quarantine", "dmarc-test-mode", "dmarc-policy-none"), score.Weeks,
-			sets(score.Full, "dmarc-policy", "dmarc-subdomains"), s.txt(name, old, reject), nil, after...)
+			sets(score.Full, "dmarc-policy", "dmarc-subdomains"), s.txt(name, before, reject), nil, after...)
 	} else if s.lacks("dmarc-subdomains") {
 		rule := s.failing("dmarc-sp-weaker", "dmarc-sp-weaker", "dmarc-np-inherits-weak", "dmarc-np-weaker")
 		s.add("dmarc-subdomains", rule, score.Weeks, sets(score.Full, "dmarc-subdomains"), s.txt(name, old, reject), nil)

@@ -38,11 +38,12 @@ type Run struct {
 	log    *Log
 	cfg    RunConfig
 	direct atomic.Int64 // packets of AskServer
+	asked  atomic.Int64 // questions put to AskServer
 }
 
 // Counts is what a run asked.
 type Counts struct {
-	Queries int64 // questions that neither cache nor zone answered
+	Queries int64 // questions that neither cache nor zone answered, AskServer's included
 	Packets int64 // messages sent for them; of a recording, when it was made
 }
 
@@ -140,6 +141,7 @@ func (r *Run) AskServer(ctx context.Context, addr netip.AddrPort, name Name, qty
 	if block := special.Block(addr.Addr().Unmap()); block != "" && !r.cfg.AllowPrivate && !redirected {
 		err = &Error{Name: name, Type: qtype, Kind: Network, Server: addr.String(), Detail: "not asked: " + block + " address"}
 	} else {
+		r.asked.Add(1)
 		a, err = askServer(ctx, to, name, qtype, &r.direct)
 	}
 	return a, keep(r.cfg.Tape, key, name, qtype, &a, err)
@@ -150,9 +152,9 @@ func (r *Run) Log() *Log { return r.log }
 
 // Counts tells what was asked so far.
 func (r *Run) Counts() Counts {
-	n := Counts{Packets: r.direct.Load()}
+	n := Counts{Packets: r.direct.Load(), Queries: r.asked.Load()}
 	if r.cache != nil {
-		n.Queries = r.cache.queries.Load()
+		n.Queries += r.cache.queries.Load()
 	}
 	if r.played != nil {
 		n.Packets += r.played.packets.Load()

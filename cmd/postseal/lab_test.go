@@ -122,6 +122,9 @@ func TestOneAudit(t *testing.T) {
 		t.Errorf("got %d packets for %d distinct questions, want at most 1.05 each", n.DNSPackets, n.DNSQueries)
 	}
 	bound := 8 * delay
+	if rep.Score.Value != 100 {
+		t.Errorf("over slow links the perfect domain scores %d: something was cut short", rep.Score.Value)
+	}
 	t.Logf("%d ms, %.2f × (2r + 6R); %d packets for %d questions", rep.DurationMS,
 		float64(rep.DurationMS)/float64(bound.Milliseconds()), rep.Network.DNSPackets, rep.Network.DNSQueries)
 }
