@@ -79,6 +79,29 @@ func mixCase(s string) string {
 	return string(b)
 }
 
+// unmix reads a reply again with its question in lower case. Names in the
+// answer are often pointers into the question (RFC 1035 §4.1.4) and would show
+// the letters that mixCase drew as if somebody had published them.
+func unmix(in []byte, m *mdns.Msg) *mdns.Msg {
+	if len(m.Question) == 0 {
+		return m
+	}
+	for at := 12; at < len(in) && in[at] != 0 && in[at] < 64; {
+		end := min(at+1+int(in[at]), len(in))
+		for i, c := range in[at+1 : end] {
+			if c >= 'A' && c <= 'Z' {
+				in[at+1+i] = c - 'A' + 'a'
+			}
+		}
+		at = end
+	}
+	again := new(mdns.Msg)
+	if err := again.Unpack(in); err != nil {
+		return m // it could be read before: better in mixed case than not at all
+	}
+	return again
+}
+
 // match is how a reply relates to a query.
 type match int
 

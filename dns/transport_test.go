@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -282,6 +283,35 @@ func TestCaseRandomisation(t *testing.T) {
 }
 
 // A chain that the reply leaves open is followed.
+// TestCaseDoesNotShow holds answers to the letters that were published: names
+// in a reply point into the question, whose case was drawn at random.
+func TestCaseDoesNotShow(t *testing.T) {
+	const name = "a-name-with-many-letters.example"
+	addr := fakeUDP(t, func(q *mdns.Msg) [][]byte {
+		m := new(mdns.Msg)
+		m.SetReply(q)
+		m.Compress = true
+		asked := q.Question[0].Name
+		m.Answer = []mdns.RR{
+			&mdns.MX{Hdr: mdns.RR_Header{Name: asked, Rrtype: mdns.TypeMX, Class: mdns.ClassINET, Ttl: 60}, Preference: 10, Mx: "mx." + asked},
+			&mdns.MX{Hdr: mdns.RR_Header{Name: asked, Rrtype: mdns.TypeMX, Class: mdns.ClassINET, Ttl: 60}, Preference: 20, Mx: "MX.Other.example."},
+		}
+		return [][]byte{packed(m)}
+	})
+	c := newClient(t, dns.Config{Servers: []string{addr}})
+	a, err := c.Resolve(t.Context(), name, dns.TypeMX)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range a.Records {
+		got = append(got, r.Data)
+	}
+	if want := []string{"10 mx." + name + ".", "20 MX.Other.example."}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestOpenChain(t *testing.T) {
 	addr := fakeUDP(t, func(q *mdns.Msg) [][]byte {
 		m := replyA(q, "5.6.7.8")

@@ -174,7 +174,7 @@ func (u *udp) talk(c *udpConn, q query, out []byte, id uint16, name string, edns
 			if edns && m.IsEdns0() == nil && (m.Rcode == mdns.RcodeFormatError || m.Rcode == mdns.RcodeNotImplemented) {
 				return nil, errEDNS // RFC 6891 §7
 			}
-			return m, nil
+			return unmix(in, m), nil
 		case matchCase:
 			return nil, errCase
 		}
