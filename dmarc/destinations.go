@@ -108,7 +108,14 @@ func askRegistrable(ctx context.Context, r dns.Resolver, name dns.Name) dns.Look
 	case "example", "test", "invalid", "localhost", "local", "internal", "arpa", "onion", "alt":
 		return dns.Lookup{}
 	}
-	return dns.Ask(ctx, r, pslDomain(name), dns.TypeNS)
+	l := dns.Ask(ctx, r, pslDomain(name), dns.TypeNS)
+	if l.State == dns.StateNXDomain {
+		// Below a suffix that does not exist nothing can be registered.
+		if suffix := dns.Ask(ctx, r, l.Name.Parent(), dns.TypeNS); suffix.State == dns.StateNXDomain {
+			return dns.Lookup{}
+		}
+	}
+	return l
 }
 
 // ConsentName is where the destination host agrees to receive reports about
