@@ -21,5 +21,5 @@ func ExampleStart() {
 	// lighthouse.example (everything right): 0 rules must complain
 	// oldbrand.example (parked, and says so): 0 rules must complain
 	// padaria-lua.example (a small business at a provider): 3 rules must complain
-	// rusty-gears.example (broken in most ways): 12 rules must complain
+	// rusty-gears.example (broken in most ways): 13 rules must complain
 }
