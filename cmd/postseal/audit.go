@@ -185,13 +185,30 @@ func (w *world) audit(ctx context.Context, requests []audit.Request, l *locale.L
 		return nil, err
 	}
 	if len(requests) == 1 {
-		counts := w.run.Counts()
-		doc.Reports[0].Network.DNSQueries = int(counts.Queries)
-		doc.Reports[0].Network.DNSPackets = int(counts.Packets)
-		doc.Reports[0].Network.HTTPSRequests = w.fetcher.Requests()
-		doc.Reports[0].Network.SMTPConnections = w.dialer.Opened() - w.fetcher.Requests()
+		network, err := w.network()
+		if err != nil {
+			return nil, err
+		}
+		doc.Reports[0].Network = network
 	}
 	return doc, nil
+}
+
+// network counts what the run sent. A replay sends nothing and gives the counts
+// of the run it plays, which are on the tape.
+func (w *world) network() (report.Network, error) {
+	var n report.Network
+	if w.tape.Playing() {
+		if ok, err := w.tape.Get("count", "network", &n); ok || err != nil {
+			return n, err
+		}
+	}
+	counts := w.run.Counts()
+	n = report.Network{
+		DNSQueries: int(counts.Queries), DNSPackets: int(counts.Packets), HTTPSRequests: w.fetcher.Requests(),
+		SMTPConnections: max(0, w.dialer.Opened()-w.fetcher.Requests()),
+	}
+	return n, w.tape.Put("count", "network", n)
 }
 
 // auditOne audits one domain. Running out of time is a report too: an empty one
