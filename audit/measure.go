@@ -144,27 +144,28 @@ func policyPart(policy string) score.Part {
 }
 
 func (m *measurer) dmarcPolicy() score.Measure {
-	if known, _ := m.f.DMARC.InForce(); !known {
+	p := m.f.DMARC.Effective.Domain
+	if known, ok := m.f.DMARC.InForce(); !known || ok && !p.Known {
 		return m.dmarcUnknown()
 	}
-	return score.Of(policyPart(m.f.DMARC.Effective.Domain.Policy))
+	return score.Of(policyPart(p.Policy))
 }
 
 func (m *measurer) dmarcReject() score.Measure {
-	if known, _ := m.f.DMARC.InForce(); !known {
-		return m.dmarcUnknown()
+	if v := m.dmarcPolicy(); !v.Known || v.Part == score.Full {
+		return v
 	}
-	return full(m.f.DMARC.Effective.Domain.Policy == "reject")
+	return score.Of(score.Nothing)
 }
 
 // dmarcSubdomains grades the weaker of what happens below the name; a parked
 // domain has all or nothing.
 func (m *measurer) dmarcSubdomains() score.Measure {
-	if known, _ := m.f.DMARC.InForce(); !known {
+	policy, policyKnown := m.f.DMARC.SubdomainPolicy()
+	if known, ok := m.f.DMARC.InForce(); !known || ok && !policyKnown {
 		return m.dmarcUnknown()
 	}
-	e := m.f.DMARC.Effective
-	part := min(policyPart(e.Subdomain.Policy), policyPart(e.Nonexistent.Policy))
+	part := policyPart(policy)
 	if m.f.Profile == check.ProfileParked {
 		return full(part == score.Full)
 	}
@@ -222,7 +223,14 @@ func (m *measurer) spfLimits() score.Measure {
 	if a, absent := m.absentSPF(); absent {
 		return a
 	}
-	return m.clear(check.Warning, append(limitRules, "spf-include-lookup-failed")...)
+	ok, known := m.f.SPF.WithinLimits()
+	if known {
+		return full(ok)
+	}
+	if _, unknown := m.worst(check.Info, "spf-include-lookup-failed"); unknown != nil {
+		return score.Not(firstCause(unknown.Causes))
+	}
+	return cause("spf-limits-unknown")
 }
 
 func (m *measurer) spfAll() score.Measure {
@@ -468,14 +476,13 @@ func (m *measurer) dnsMX() score.Measure {
 }
 
 func (m *measurer) dnsServers() score.Measure {
+	good, known := m.f.MX.NameServersGood()
 	ns := m.f.MX.NameServers
 	switch {
+	case known:
+		return full(good)
 	case ns.Lookup.Unknown():
 		return score.Not(check.CauseOf(ns.Lookup.Error))
-	case ns.Lookup.Found() && len(ns.Hosts) < 2, ns.Agree == "no":
-		return score.Of(score.Nothing)
-	case ns.Agree == "yes":
-		return score.Of(score.Full)
 	case ns.Reason != "":
 		return cause(ns.Reason)
 	}

@@ -82,20 +82,21 @@ func readBack(g Generated) error {
 		return fmt.Errorf("the id must have 1 to %d letters and digits: %s", MaxIDLen, problems[0].Rule)
 	}
 	_, problems := ParsePolicy([]byte(g.Policy))
-	for _, pr := range problems {
-		switch pr.Rule {
-		case "mtasts-policy-mode":
-			return fmt.Errorf("mode %q is not one of enforce, testing and none", pr.Params["Value"])
-		case "mtasts-policy-max-age":
-			return fmt.Errorf("max_age %v is not between 0 and %d seconds", pr.Params["Value"], int64(MaxMaxAge/time.Second))
-		case "mtasts-policy-mx-missing":
-			return errors.New("at least one mx is needed")
-		case "mtasts-policy-mx-invalid":
-			return fmt.Errorf("mx %q is neither a host name nor \"*.\" and a domain", pr.Params["Pattern"])
-		}
+	if len(problems) == 0 {
+		return nil
+	}
+	switch pr := problems[0]; pr.Rule {
+	case "mtasts-policy-mode":
+		return fmt.Errorf("mode %q is not one of enforce, testing and none", pr.Params["Value"])
+	case "mtasts-policy-max-age":
+		return fmt.Errorf("max_age %v is not between 0 and %d seconds", pr.Params["Value"], int64(MaxMaxAge/time.Second))
+	case "mtasts-policy-mx-missing":
+		return errors.New("at least one mx is needed")
+	case "mtasts-policy-mx-invalid":
+		return fmt.Errorf("mx %q is neither a host name nor \"*.\" and a domain", pr.Params["Pattern"])
+	default:
 		return fmt.Errorf("the policy would not read back: %s", pr.Rule)
 	}
-	return nil
 }
 
 func (o *Options) problems(p *Policy, g Generated, id string) []GenProblem {

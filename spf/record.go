@@ -32,9 +32,6 @@ const (
 	Invalid  Kind = "invalid" // matches no production
 )
 
-// mechanisms are the names of §5 in the order in which generators print them.
-var mechanisms = []Kind{IP4, IP6, A, MX, Include, Exists, PTR, All}
-
 // Mechanism tells whether the term is a directive, as opposed to a modifier or no term.
 func (k Kind) Mechanism() bool {
 	switch k {
