@@ -25,7 +25,8 @@ Repair the zone, its delegation or its DNSSEC signatures, then ask each name ser
 
 	{Meta: check.Meta{
 		ID: "spf-domain-nxdomain", Severity: check.Error, Refs: rfc("4.3", "4.4"),
-		Title: "the domain does not exist",
+		Title:     "the domain does not exist",
+		CoveredBy: []string{"mx-domain-nxdomain"}, // in a whole audit
 		Doc: `The name servers answer that the audited name does not exist at all (NXDOMAIN), so no record of any kind can be
 found there and every SPF check ends in "none". Either the name is misspelt, or the registration has expired or the
 delegation is gone; in the latter case somebody else may be able to register it.
