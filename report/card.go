@@ -366,7 +366,9 @@ func (w words) dkimDetails(c *cardView, v *dkimView) {
 		switch s.Status {
 		case "found":
 			st = stateOK
-			if s.Testing {
+			if s.KeyType == "rsa" && s.Bits > 0 && s.Bits < 1024 { // RFC 8301 §3.2
+				st, k.Word = stateError, w.t("key.short")
+			} else if s.Testing {
 				st, k.Word = stateWarning, w.t("key.testing")
 			}
 		case "revoked":

@@ -19,6 +19,7 @@ type domainPage struct {
 	Ungraded bool
 	Coverage string
 	Caps     []capView
+	MoreCaps string // how many limits hold beside the lowest, "" for none
 	Profile  string
 	Why      string // how the profile was told
 	Trouble  string // "" unless the audit was cut short
@@ -30,6 +31,7 @@ type domainPage struct {
 	Records  []suggestion
 	Zone     []string // the same as lines of a zone file
 	Queries  []queryView
+	Server   string // who was asked, where it was one and the same; "" otherwise
 	Left     string // queries left out
 	Network  string
 	Dialogue []transcriptView
@@ -114,6 +116,9 @@ func newDomainPage(d *Document, r *Report, opts HTMLOptions, home string) *domai
 	links := findingLinks(r)
 	for _, c := range r.Score.Caps {
 		p.Caps = append(p.Caps, capView{w.capText(r, c), Escape(c.Rule), links[c.Rule]})
+	}
+	if n := len(p.Caps) - 1; n > 0 {
+		p.MoreCaps = w.count("more-caps", n)
 	}
 	p.Steps = w.steps(r, links)
 	points := w.points(r)
@@ -211,6 +216,7 @@ func (w words) suggestions(r *Report, links map[string]string) []suggestion {
 
 func (p *domainPage) evidence(r *Report) {
 	w := p.words
+	p.Server = oneServer(r.Queries)
 	for i, q := range r.Queries {
 		if i == maxQueries {
 			p.Left = w.count("lines-more", len(r.Queries)-i)
@@ -250,6 +256,20 @@ func (p *domainPage) evidence(r *Report) {
 		}
 		p.Policy = &v
 	}
+}
+
+// oneServer is the server that answered every question, "" if there were several.
+func oneServer(queries []Query) string {
+	server := ""
+	for _, q := range queries {
+		if server == "" {
+			server = q.Server
+		}
+		if q.Server != server {
+			return ""
+		}
+	}
+	return clip(Escape(server), 80)
 }
 
 // points are the score's lines as every card and the last section show them.

@@ -49,14 +49,11 @@ type treeRowView struct {
 	Running  string // "7 / 10" once this term has been asked; "" when it asks nothing
 	Link     string // the path from its parent
 	X, Y, TY int
-	Cells    []treeCellView
+	Used     string // the gauge as paths: squares used so far, and those left
+	UsedTone string
+	Free     string
 	ProvX    int
 	NumX     int
-}
-
-type treeCellView struct {
-	X, Y int
-	Tone string
 }
 
 // spfTree draws the worst case of an evaluation: terms in the order in which a
@@ -122,18 +119,17 @@ func (w words) treeRow(term *spfTerm, depth, index int) treeRowView {
 	if row.Own > 0 {
 		used := term.Running - below
 		row.Running = fmt.Sprintf("%d / %d", used, spfLimit)
-		tone := "used"
+		row.UsedTone = "used"
 		if used > spfLimit {
-			tone = "over"
+			row.UsedTone = "over"
 		}
 		for i := range spfLimit {
-			cell := treeCellView{X: treeGaugeX + i*treeCell, Y: row.Y - 4}
+			square := fmt.Sprintf("M%d %dh8v8h-8z", treeGaugeX+i*treeCell, row.Y-4)
 			if i < used {
-				cell.Tone = tone
+				row.Used += square
 			} else {
-				cell.Tone = "free"
+				row.Free += square
 			}
-			row.Cells = append(row.Cells, cell)
 		}
 	}
 	return row
