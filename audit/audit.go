@@ -82,6 +82,11 @@ func (a *Auditor) Audit(ctx context.Context, req Request) (*Outcome, error) {
 	out := &Outcome{Request: req, Started: a.Now()}
 	resolver, log := dns.WithLog(a.Resolver)
 	facts, err := a.gather(ctx, resolver, req)
+	if err == nil && facts.DNSSEC.State == dnssec.Bogus {
+		if cd, ok := resolver.(dns.CDResolver); ok {
+			facts, err = a.gatherUnchecked(ctx, cd, req, facts.DNSSEC)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("audit: %s: %w", req.Domain, err)
 	}

@@ -280,7 +280,7 @@ func (m *measurer) dkimUnknown() (score.Measure, bool) {
 	if r := m.by["dkim-none-found"]; r != nil && r.Status == check.Unknown {
 		return score.Not(firstCause(r.Causes)), true
 	}
-	return cause("no-selector-known"), true
+	return score.Not(check.Cause{Code: "no-selector-known", Params: check.Params{"Domain": m.f.Domain.String(), "Tried": len(m.f.DKIM.Tried)}}), true
 }
 
 func (m *measurer) dkimKey() score.Measure {
@@ -453,10 +453,7 @@ func (m *measurer) dnssec() score.Measure {
 	case dnssec.Insecure, dnssec.Bogus:
 		return score.Of(score.Nothing)
 	}
-	if m.f.DNSSEC.Cause == "" {
-		return cause("dnssec-indeterminate")
-	}
-	return cause(m.f.DNSSEC.Cause)
+	return score.Not(check.CauseOf(m.f.DNSSEC.Unknown()))
 }
 
 var mxTargetRules = []string{
@@ -484,9 +481,13 @@ func (m *measurer) dnsServers() score.Measure {
 	case ns.Lookup.Unknown():
 		return score.Not(check.CauseOf(ns.Lookup.Error))
 	case ns.Reason != "":
-		return cause(ns.Reason)
+		return score.Not(check.Cause{Code: ns.Reason, Params: check.Params{"Zone": ns.Zone.String()}})
 	}
-	return cause("ns-not-asked")
+	zone := ns.Zone
+	if zone == "" {
+		zone = m.f.Domain
+	}
+	return score.Not(check.Cause{Code: "ns-not-asked", Params: check.Params{"Zone": zone.String()}})
 }
 
 // mxNull: a null MX, or nothing that mail could be sent to.

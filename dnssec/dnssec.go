@@ -122,7 +122,7 @@ func (f *Facts) bogus(ctx context.Context, r dns.Resolver) bool {
 }
 
 // unknown is why the state could not be told, nil when it was.
-func (f *Facts) unknown() error {
+func (f *Facts) Unknown() error {
 	switch {
 	case f.State != Indeterminate:
 		return nil

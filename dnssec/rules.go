@@ -84,7 +84,7 @@ After:
 			case CauseNotTrusted, CauseNotValidating:
 				r.Report(check.Finding{Subject: f.Domain.String(), Params: check.Params{"Server": f.Lookup.Answer.Server}})
 			default:
-				r.Unknown(f.unknown())
+				r.Unknown(f.Unknown())
 			}
 		},
 	},
@@ -93,7 +93,7 @@ After:
 // judged runs a rule that needs the state, and is unknown without it.
 func judged(run func(*Facts, *check.Reporter)) func(*Facts, *check.Reporter) {
 	return func(f *Facts, r *check.Reporter) {
-		if err := f.unknown(); err != nil {
+		if err := f.Unknown(); err != nil {
 			r.Unknown(err)
 			return
 		}

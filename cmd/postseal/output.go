@@ -28,7 +28,7 @@ func (o *outputFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&o.format, "format", "text", "what standard output gets: "+strings.Join(formatNames(), ", "))
 	fl.StringArrayVarP(&o.files, "output", "o", nil, "also write FORMAT=PATH; html=FOLDER/ writes an index and a page a domain (repeatable)")
-	fl.BoolVar(&o.full, "full", false, "text: show every finding, not only the most important")
+	fl.BoolVarP(&o.full, "verbose", "v", false, "text: show every finding, not only the most important")
 	fl.StringVar(&o.color, "color", "auto", "colour in text: auto, always or never")
 	addLang(cmd, &o.lang)
 	complete(cmd, "format", formatNames()...)
