@@ -34,6 +34,7 @@ func Build(out *Outcome, l *locale.Localizer) (*report.Report, error) {
 		NextSteps:   nextSteps(state, candidates, l),
 		NotMeasured: notMeasured(scored, l),
 		Queries:     queries(out.Queries),
+		Network:     network(out),
 	}
 	code, params := verdict(f, state, scored)
 	if code == "takeover" {
@@ -179,6 +180,31 @@ func notMeasured(s score.Score, l *locale.Localizer) []report.Missing {
 		}
 	}
 	return list
+}
+
+// network counts what the domain's answers took, whoever asked for them first:
+// domains of one run share answers.
+func network(out *Outcome) report.Network {
+	n := report.Network{DNSQueries: len(out.Queries)}
+	for _, q := range out.Queries {
+		switch {
+		case q.Answer != nil:
+			n.DNSPackets += q.Answer.Packets
+		case q.Error != nil:
+			n.DNSPackets += q.Error.Packets
+		}
+	}
+	if f := out.Facts.MTASTS.Fetch; f != nil && f.Addr.IsValid() {
+		n.HTTPSRequests = 1
+	}
+	for _, h := range out.Facts.STARTTLS.Hosts {
+		for _, s := range h.Sessions {
+			if s.Status != "not-asked" && s.Status != "special-address" {
+				n.SMTPConnections++
+			}
+		}
+	}
+	return n
 }
 
 func queries(lookups []dns.Lookup) []report.Query {
