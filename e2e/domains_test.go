@@ -22,7 +22,8 @@ type domain struct {
 	// What the audit must say.
 	profile  string
 	exit     int
-	grade    string
+	grade    string   // "" for any
+	measured int      // points of 100; 0 for all of them, unless the grade is "–"
 	findings []string // exactly the failed rules of severity warning and error
 	also     []string // failed rules below warning that must be among the others
 	unknown  []string // rules that must be unknown
@@ -62,17 +63,16 @@ _smtp._tls.news TXT "v=TLSRPTv1; rua=mailto:tls@{{domain}}"
 `,
 		signed: true, profile: "mail", grade: "A+",
 	}, {
-		name: "news.good.example", why: "a subdomain: its DMARC policy is the parent's, MTA-STS is not inherited",
-		profile: "mail", grade: "A",
-		findings: []string{"mtasts-record-missing"},
-		also:     []string{"dmarc-inherited"},
+		name: "news.good.example", why: "a subdomain: DMARC is inherited, MTA-STS is not, DANE of the mail host makes up for it",
+		profile: "mail", grade: "A+",
+		also: []string{"dmarc-inherited", "mtasts-record-missing"},
 	}, {
-		name: "typical.example", why: "nothing broken, DMARC only watches, no MTA-STS, unsigned zone",
+		name: "typical.example", why: "nothing broken: DKIM at a provider, DMARC only watches, no MTA-STS, unsigned zone",
 		zone: `
 @           MX  10 mx
 mx          A   127.0.0.27
 @           TXT "v=spf1 mx ~all"
-{{dkim}}
+s1._domainkey CNAME typical.keys.example.
 _dmarc      TXT "v=DMARC1; p=none; rua=mailto:dmarc@{{domain}}"
 `,
 		profile: "mail", grade: "D",
@@ -165,26 +165,38 @@ mx          A   127.0.0.37
 		profile: "mail", grade: "B",
 		findings: []string{"dns-ns-lame", "mtasts-record-missing"},
 	}, {
-		name: "bogus.example", why: "the parent's DS is of no key of the zone: no answer validates",
+		name: "slow.example", why: "a mail host that greets late, as many do on purpose: it is waited for",
+		zone: authentic + `
+@           MX  10 mx
+mx          A   127.0.0.38
+`,
+		profile: "mail", grade: "B",
+		findings: []string{"mtasts-record-missing"},
+	}, {
+		name: "bogus.example", why: "the parent's DS is of no key of the zone: the rest is seen with checking disabled",
 		zone: authentic + `
 @           MX  10 mx
 mx          A   127.0.0.37
 `,
-		signed: true, badDS: true, profile: "mail", exit: 1,
-		findings: []string{"dnssec-bogus"},
+		signed: true, badDS: true, profile: "mail", grade: "F", exit: 1,
+		findings: []string{"dnssec-bogus", "mtasts-record-missing"},
 	}, {
 		name: "lame.example", why: "the only name server refuses: everything is unknown, nothing is missing",
 		args: []string{"--fail-on-incomplete"}, grade: "–", exit: 3,
 		unknown: []string{"mx-lookup-failed", "spf-lookup-failed", "dmarc-lookup-failed", "mtasts-record-lookup-failed"},
 	}, {
 		name: "nobody.example", why: "a name that does not exist",
-		profile: "parked", exit: 1,
+		profile: "parked", measured: 96, exit: 1, // no name servers of its own
 		findings: []string{"mx-domain-nxdomain"},
 	},
 }
 
-// delegations are records of example. itself: zones that nobody serves.
-const delegations = "lame NS ns.refuser\n"
+// others are records of example. itself: a zone that nobody serves, and the key
+// that a provider holds for typical.example.
+const others = `
+lame         NS ns.refuser
+typical.keys {{key}}
+`
 
 // authentic11 is authentic with an SPF record of eleven includes.
 func authentic11() string {
@@ -212,6 +224,7 @@ func mailHosts(cert func(age int, names ...string) string) []personality {
 		plain("mx2.uncovered.example", "127.0.0.36", cert(30, "mx2.uncovered.example")),
 		plain("mx.shared.example", "127.0.0.37", cert(30, "mx.nopolicy.example", "mx.redirect.example",
 			"mx.permerror.example", "mx.halflame.example", "mx.bogus.example")),
+		{host: "mx.slow.example", addr: "127.0.0.38", cert: cert(30, "mx.slow.example"), pause: 2},
 	}
 	return hosts
 }

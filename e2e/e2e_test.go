@@ -136,6 +136,13 @@ func (w *world) testDomain(t *testing.T, d domain) {
 	if d.grade != "" && rep.Score.Grade != d.grade {
 		t.Errorf("grade: got %s (%d), want %s", rep.Score.Grade, rep.Score.Value, d.grade)
 	}
+	measured := d.measured
+	if measured == 0 {
+		measured = 100
+	}
+	if d.grade != "–" && rep.Score.Coverage != measured {
+		t.Errorf("measured %d of 100 points, want %d", rep.Score.Coverage, measured)
+	}
 	if r.code != d.exit || doc.Exit.Code != d.exit {
 		t.Errorf("exit: got %d, in JSON %d, want %d", r.code, doc.Exit.Code, d.exit)
 	}

@@ -21,6 +21,8 @@ type personality struct {
 	// submission opens 465 and 587 with AUTH after TLS; clearAuth offers AUTH
 	// before TLS too, on all ports.
 	submission, clearAuth bool
+
+	pause int // seconds before the greeting
 }
 
 // startPostfix starts one Postfix for all personalities and gives its log.
@@ -74,6 +76,9 @@ func masterCf(hosts []personality) string {
 		}
 		if h.clearAuth {
 			options = append(options, "smtpd_sasl_auth_enable=yes", "smtpd_tls_auth_only=no")
+		}
+		if h.pause > 0 {
+			options = append(options, "smtpd_delay_reject=no", fmt.Sprintf("{ smtpd_client_restrictions = sleep %d }", h.pause))
 		}
 		service(&b, h.addr+":25", options)
 		if !h.submission {

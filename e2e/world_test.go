@@ -51,10 +51,11 @@ func startWorld(t *testing.T) *world {
 	}
 	startNginx(t, dir, ca.issue(t, "policies", 30, names...), sites())
 
-	dkim := w.generateDKIM(t, "good.example", "s1")
+	key := w.generateDKIM(t, "good.example", "s1")
 	fill := strings.NewReplacer(
-		"{{dkim}}", "s1._domainkey "+dkim,
-		"{{dkim news}}", "s1._domainkey.news "+dkim,
+		"{{key}}", key,
+		"{{dkim}}", "s1._domainkey "+key,
+		"{{dkim news}}", "s1._domainkey.news "+key,
 		"{{tlsa}}", tlsa(t, hosts[0].cert))
 	var zones []zone
 	for _, d := range domains {
@@ -63,7 +64,7 @@ func startWorld(t *testing.T) *world {
 			zones = append(zones, zone{origin: d.name + ".", text: text, signed: d.signed, badDS: d.badDS})
 		}
 	}
-	startDNS(t, dir, zones, delegations)
+	startDNS(t, dir, zones, fill.Replace(others))
 	return w
 }
 
