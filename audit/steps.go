@@ -272,8 +272,11 @@ func publishedRUA(rec *dmarc.Record) []string {
 func (s *stepper) dkim() {
 	switch {
 	case s.lacks("dkim-key"):
-		rule := s.failing("dkim-domainkey-nxdomain", "dkim-domainkey-nxdomain", "dkim-not-a-key", "dkim-selector-not-found", "dkim-cname-broken")
-		s.add("dkim-key", rule, score.Hours, sets(score.Full, "dkim-key", "dkim-strength", "dkim-hygiene"), s.fixes(rule), []score.CapID{"dkim-broken-key"})
+		name, rule := "dkim-key", s.failing("dkim-domainkey-nxdomain", "dkim-domainkey-nxdomain", "dkim-not-a-key", "dkim-selector-not-found", "dkim-cname-broken")
+		if broken, _ := s.m.worst(check.Error, brokenKeyRules...); broken != "" {
+			name, rule = "dkim-strength", broken // there is a key, and nobody may trust it
+		}
+		s.add(name, rule, score.Hours, sets(score.Full, "dkim-key", "dkim-strength", "dkim-hygiene"), s.fixes(rule), []score.CapID{"dkim-broken-key"})
 	default:
 		if s.lacks("dkim-strength") {
 			rule := s.failing("dkim-rsa-1024", append(slices.Clone(brokenKeyRules), "dkim-rsa-1024", "dkim-ed25519-only")...)
