@@ -1,0 +1,111 @@
+// Package provider tells who handles a domain's mail from the names that its
+// records mention: mail hosts, SPF includes, verification tokens, the targets
+// of DKIM aliases.
+//
+// It is one table of vendor facts (table.go) with the date when they were last
+// gone through and a mark for how well each row is known, because such facts
+// age. Names match whole labels: sendgrid.net.example.org is not SendGrid.
+package provider
+
+import (
+	"strings"
+
+	"github.com/postseal/postseal/dns"
+)
+
+// Kind is what a provider does with mail.
+type Kind string
+
+// The kinds of provider.
+const (
+	Mailbox Kind = "mailbox" // keeps the domain's mailboxes
+	Gateway Kind = "gateway" // stands before or behind another provider
+	Sender  Kind = "sender"  // sends on the domain's behalf
+)
+
+// Mark says how well a row is known.
+type Mark string
+
+// The marks.
+const (
+	Verified Mark = "V" // read in the vendor's own pages or templates, or in several real zones
+	Peer     Mark = "P" // in lists of others that say they were checked against live DNS
+	Common   Mark = "M" // common knowledge, not checked again
+)
+
+// Provider is one row. Lists may be empty; names are lower-case A-labels.
+type Provider struct {
+	ID   string // stable: "google", "microsoft365"
+	Name string // as people know it
+	Kind Kind
+	Mark Mark
+
+	MX          []string // suffixes of mail hosts
+	SPF         []string // suffixes of include and redirect targets
+	TXT         []string // beginnings of verification tokens, lower case
+	Selectors   []string // fixed DKIM selectors
+	DKIMTargets []string // suffixes of the targets of DKIM aliases
+	Include     string   // what to publish as SPF include; "" where none is known for sure
+}
+
+// All lists the providers in the order of the table. Treat it as read-only.
+func All() []*Provider {
+	list := make([]*Provider, len(table))
+	for i := range table {
+		list[i] = &table[i]
+	}
+	return list
+}
+
+// ByName gives the provider with that ID, or nil.
+func ByName(id string) *Provider {
+	for i := range table {
+		if table[i].ID == strings.ToLower(id) {
+			return &table[i]
+		}
+	}
+	return nil
+}
+
+// ByMX gives the provider of a mail host, or nil.
+func ByMX(host dns.Name) *Provider {
+	return longest(host, func(p *Provider) []string { return p.MX })
+}
+
+// BySPF gives the provider of an include or redirect target, or nil.
+func BySPF(target dns.Name) *Provider {
+	return longest(target, func(p *Provider) []string { return p.SPF })
+}
+
+// ByDKIMTarget gives the provider at which a DKIM alias ends, or nil.
+func ByDKIMTarget(target dns.Name) *Provider {
+	return longest(target, func(p *Provider) []string { return p.DKIMTargets })
+}
+
+// ByTXT gives the provider that handed out a verification token, or nil.
+func ByTXT(text string) *Provider {
+	text = strings.ToLower(text)
+	for i := range table {
+		for _, prefix := range table[i].TXT {
+			if strings.HasPrefix(text, prefix) {
+				return &table[i]
+			}
+		}
+	}
+	return nil
+}
+
+// longest gives the row with the longest suffix that the name is at or under;
+// the first row wins among equals.
+func longest(name dns.Name, suffixes func(*Provider) []string) *Provider {
+	var best *Provider
+	size := 0
+	for i := range table {
+		for _, s := range suffixes(&table[i]) {
+			if len(s) > size && name.IsUnder(dns.Name(s)) {
+				best, size = &table[i], len(s)
+			}
+		}
+	}
+	return best
+}
