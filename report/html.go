@@ -19,6 +19,16 @@ var templateFiles embed.FS
 // HTMLOptions say how pages are written.
 type HTMLOptions struct {
 	Lang string // of the words; "" is the document's own
+	// Index names the first page of WriteHTMLDir and the JSON beside it, without
+	// ".html"; "" is "index", which web servers look for.
+	Index string
+}
+
+func (o HTMLOptions) index() string {
+	if o.Index == "" {
+		return "index"
+	}
+	return o.Index
 }
 
 // WriteHTML writes one self-contained page: the report of the domain, or the

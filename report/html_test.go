@@ -218,3 +218,32 @@ func TestHTMLDir(t *testing.T) {
 		t.Error("the index is not worst first")
 	}
 }
+
+func TestHTMLDirIndexName(t *testing.T) {
+	dir := t.TempDir()
+	d := several(t, "en")
+	d.Reports = append(d.Reports, &Report{Domain: "report"})
+	paths, err := WriteHTMLDir(dir, d, HTMLOptions{Index: "report"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := filepath.Base(paths[0]); got != "report.html" {
+		t.Errorf("the index is %s, want report.html", got)
+	}
+	for _, name := range []string{"index.html", "index.json"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			t.Errorf("%s is there besides the name asked for", name)
+		}
+	}
+	for _, p := range paths[:len(paths)-1] {
+		page, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`href="([^#"][^":]*)"`).FindAllStringSubmatch(string(page), -1) {
+			if _, err := os.Stat(filepath.Join(dir, html.UnescapeString(m[1]))); err != nil {
+				t.Errorf("%s links to %q: %v", filepath.Base(p), m[1], err)
+			}
+		}
+	}
+}

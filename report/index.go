@@ -2,10 +2,13 @@ package report
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/postseal/postseal/internal/atomicfile"
 )
 
 // indexPage lists the domains of a run, worst first.
@@ -40,7 +43,7 @@ func newIndexPage(d *Document, opts HTMLOptions, links map[*Report]string) *inde
 	w := f.words
 	p := &indexPage{frame: f, Total: len(d.Reports)}
 	if links != nil {
-		p.Data = "index.json"
+		p.Data = opts.index() + ".json"
 	}
 	p.Title = w.count("index.title", len(d.Reports)) + " – " + w.t("title")
 	counts := map[string]int{}
@@ -139,48 +142,45 @@ func (w words) sameFixes(reports []*Report) []sameFix {
 	return list[:min(len(list), 10)]
 }
 
-// WriteHTMLDir writes an index, a page for each domain and the document as
-// index.json into a directory, which it makes where it is missing. Links are
-// relative, so the directory can be moved and served from anywhere. It gives
-// the paths written, the index first.
+// WriteHTMLDir writes an index, a page for each domain and the document as JSON
+// into a directory, which it makes where it is missing. Each file is written
+// whole or not at all. Links are relative, so the directory can be moved and
+// served from anywhere. It gives the paths written, the index first.
 func WriteHTMLDir(dir string, d *Document, opts HTMLOptions) ([]string, error) {
 	d = Normalise(d)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	links := map[*Report]string{}
-	taken := map[string]bool{"index": true}
+	taken := map[string]bool{opts.index(): true}
 	for _, r := range d.Reports {
 		links[r] = pageName(r.Domain, taken)
 	}
-	paths := []string{filepath.Join(dir, "index.html")}
-	if err := writeFile(paths[0], "index.html", newIndexPage(d, opts, links)); err != nil {
+	home := opts.index() + ".html"
+	paths := []string{filepath.Join(dir, home)}
+	if err := writeFile(paths[0], func(w io.Writer) error {
+		return writePage(w, "index.html", newIndexPage(d, opts, links))
+	}); err != nil {
 		return nil, err
 	}
 	for _, r := range d.Reports {
 		path := filepath.Join(dir, links[r])
-		if err := writeFile(path, "domain.html", newDomainPage(d, r, opts, "index.html")); err != nil {
+		if err := writeFile(path, func(w io.Writer) error {
+			return writePage(w, "domain.html", newDomainPage(d, r, opts, home))
+		}); err != nil {
 			return nil, err
 		}
 		paths = append(paths, path)
 	}
-	path := filepath.Join(dir, "index.json")
-	var b strings.Builder
-	if err := WriteJSON(&b, d); err != nil {
+	path := filepath.Join(dir, opts.index()+".json")
+	if err := writeFile(path, func(w io.Writer) error { return WriteJSON(w, d) }); err != nil {
 		return nil, err
-	}
-	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-		return nil, fmt.Errorf("report: %w", err)
 	}
 	return append(paths, path), nil
 }
 
-func writeFile(path, template string, page any) error {
-	var b strings.Builder
-	if err := writePage(&b, template, page); err != nil {
-		return err
-	}
-	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+func writeFile(path string, write func(io.Writer) error) error {
+	if err := atomicfile.Write(path, 0o644, func(f *os.File) error { return write(f) }); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil

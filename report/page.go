@@ -98,7 +98,7 @@ func newDomainPage(d *Document, r *Report, opts HTMLOptions, home string) *domai
 	}
 	p.Home = home
 	if home != "" {
-		p.Data = "index.json"
+		p.Data = opts.index() + ".json"
 	}
 	p.Measured = w.moment(r.StartedAt)
 	if p.Domain == "" {

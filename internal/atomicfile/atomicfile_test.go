@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -49,5 +50,67 @@ func TestWriteFullDevice(t *testing.T) {
 	})
 	if err == nil {
 		t.Error("writing to a full device gave no error")
+	}
+}
+
+func fill(text string) func(*os.File) error {
+	return func(f *os.File) error {
+		_, err := f.WriteString(text)
+		return err
+	}
+}
+
+// TestWriteKeepsWhatThereIs holds an existing file to its mode and a link to
+// being one.
+func TestWriteKeepsWhatThereIs(t *testing.T) {
+	dir := t.TempDir()
+	path, link := filepath.Join(dir, "secret.json"), filepath.Join(dir, "latest.json")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("secret.json", link); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(link, 0o644, fill("new")); err != nil {
+		t.Fatal(err)
+	}
+	if to, err := os.Readlink(link); err != nil || to != "secret.json" {
+		t.Errorf("the link leads to %q (%v), want secret.json", to, err)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "new" {
+		t.Errorf("the file behind the link holds %q (%v), want what was written", got, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("got mode %v (%v), want 0600 as before", info.Mode(), err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	for path, want := range map[string]string{
+		filepath.Join(dir, "new.json"):           "",
+		filepath.Join(dir, "missing", "x.json"):  "no such file or directory",
+		dir:                                      "is a folder",
+		filepath.Join(dir, "there.json", "x"):    "not a directory",
+		filepath.Join(dir, "there.json"):         "",
+		filepath.Join(dir, "dangling-link.json"): "",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "there.json"), []byte("kept"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		err := Check(path)
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s: got error %v, want none", path, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: got error %v, want one with %q", path, err, want)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("the checks left %v (%v)", entries, err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "there.json")); err != nil || string(got) != "kept" {
+		t.Errorf("the check changed the file to %q (%v)", got, err)
 	}
 }
