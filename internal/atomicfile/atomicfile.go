@@ -80,7 +80,16 @@ func resolve(path string) (target string, old fs.FileInfo, err error) {
 	old, err = os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return path, nil, nil
+		to, notLink := os.Readlink(path)
+		if notLink != nil {
+			return path, nil, nil
+		}
+		// A link that leads nowhere yet stays one: what it leads to is made. One
+		// that leads to itself had another error.
+		if !filepath.IsAbs(to) {
+			to = filepath.Dir(path) + string(filepath.Separator) + to // not cleaned: ".." after a link is the system's to follow
+		}
+		return resolve(to)
 	case err != nil:
 		return "", nil, err
 	case old.IsDir():

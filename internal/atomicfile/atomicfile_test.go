@@ -2,6 +2,7 @@ package atomicfile
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,5 +113,60 @@ func TestCheck(t *testing.T) {
 	}
 	if got, err := os.ReadFile(filepath.Join(dir, "there.json")); err != nil || string(got) != "kept" {
 		t.Errorf("the check changed the file to %q (%v)", got, err)
+	}
+}
+
+func TestWriteThroughLink(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "real"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := func(s string) func(*os.File) error {
+		return func(f *os.File) error {
+			_, err := f.WriteString(s)
+			return err
+		}
+	}
+	for _, c := range []struct{ link, to, lands string }{
+		{"latest.json", "real/report.json", "real/report.json"}, // dangling
+		{"latest.json", "real/report.json", "real/report.json"}, // now there
+		{"chain.json", "latest.json", "real/report.json"},
+		{"absolute.json", filepath.Join(dir, "real", "other.json"), "real/other.json"},
+	} {
+		link := filepath.Join(dir, c.link)
+		if err := os.Symlink(c.to, link); err != nil && !errors.Is(err, fs.ErrExist) {
+			t.Skip("no symbolic links here:", err)
+		}
+		if err := Write(link, 0o644, text(c.link)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(filepath.Join(dir, c.lands)); err != nil || string(got) != c.link {
+			t.Errorf("%s: %s holds %q, %v", c.link, c.lands, got, err)
+		}
+		if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+			t.Errorf("%s is no link any more (%v)", c.link, err)
+		}
+	}
+	loop := filepath.Join(dir, "loop")
+	if err := os.Symlink("loop", loop); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(loop, 0o644, text("x")); err == nil {
+		t.Error("a link to itself gave no error")
+	}
+}
+
+// The mode is in force while the data is written, not only afterwards.
+func TestWriteModeFirst(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	err := Write(path, 0o600, func(f *os.File) error {
+		info, err := f.Stat()
+		if err == nil && info.Mode().Perm() != 0o600 {
+			t.Errorf("while writing the mode is %v, want 0600", info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
