@@ -259,7 +259,7 @@ func (f *Facts) strays(apex, wild *dns.Lookup) {
 				continue
 			}
 			k, bad := ParseKey(text)
-			if !k.keyish {
+			if !k.keyish || domainKeysPolicy(text) {
 				continue
 			}
 			if isSecret(bad) {

@@ -45,7 +45,7 @@ After: ` + "`v=DKIM1; k=rsa; p=MIIB…`",
 	keyRule(check.Meta{
 		ID: "dkim-k-unknown", Severity: check.Error,
 		Title: "an unknown key type",
-		Refs:  refs{rfc("3.6.1"), check.RFC(8463, "4.1")},
+		Refs:  refs{rfc("3.6.1"), check.RFC(8463, "4.2")},
 		Doc: `DKIM knows two types of key, ` + "`rsa`" + ` and ` + "`ed25519`" + `. A record with any other ` + "`k=`" + ` must be ignored, so the selector has no
 key for anybody.
 
