@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/postseal/postseal/check"
-	"github.com/postseal/postseal/dmarc"
 	"github.com/postseal/postseal/dnssec"
 	"github.com/postseal/postseal/score"
 )
@@ -46,6 +45,11 @@ type stepper struct {
 	f     *Facts
 	state score.State
 	list  []step
+}
+
+// offered tells whether a step of that name is among those listed so far.
+func (s *stepper) offered(name string) bool {
+	return slices.ContainsFunc(s.list, func(st step) bool { return st.Name == name })
 }
 
 // lacks tells that a check was measured and did not earn all.
@@ -170,103 +174,6 @@ func (s *stepper) closed() {
 		s.add("mx-null", rule, score.Minutes, sets(score.Full, "mx-null"),
 			[]check.RecordChange{{Name: f.Domain.FQDN(), Type: "MX", Old: []string{}, New: []string{"0 ."}}}, nil)
 	}
-}
-
-func (s *stepper) dmarc() {
-	f := s.f.DMARC
-	known, inForce := f.InForce()
-	if !known {
-		return
-	}
-	name := s.f.Domain.Child("_dmarc").FQDN()
-	rua := []string{"mailto:dmarc@" + s.f.Domain.String()}
-	rec := f.Record()
-	old := f.PolicyRecord
-	if f.PolicyName != s.f.Domain {
-		old = "" // an inherited record is somebody else's to change
-	}
-	published := publishedRUA(rec)
-	if len(published) > 0 {
-		rua = published
-	}
-	text := func(o dmarc.Options) string {
-		o.RUA = rua
-		if s.f.Profile == check.ProfileParked && len(published) == 0 {
-			o.RUA, o.NoReports = nil, true
-		}
-		t, _, _, err := dmarc.Generate(s.f.Domain, o)
-		if err != nil {
-			return ""
-		}
-		return t
-	}
-	reject := text(dmarc.Options{Policy: "reject"})
-	if s.f.Profile == check.ProfileParked {
-		if s.lacks("dmarc-record") || s.lacks("dmarc-reject") || s.lacks("dmarc-subdomains") {
-			s.add("dmarc-reject", s.failing("dmarc-parked-policy", append([]string{"dmarc-parked-policy"}, append(noPolicyRules, asNoneRules...)...)...), score.Minutes,
-				sets(score.Full, "dmarc-record", "dmarc-reject", "dmarc-subdomains"), s.txt(name, old, reject),
-				[]score.CapID{"dmarc-missing", "dmarc-none", "no-spf-no-dmarc"})
-		}
-		return
-	}
-	first := ""
-	if !inForce {
-		rule := s.failing("dmarc-missing", append(noPolicyRules, "dmarc-near-miss", "dmarc-version-semicolon-missing")...)
-		stepName := "dmarc-record"
-		if rule != "dmarc-missing" {
-			stepName = "dmarc-fix"
-		}
-		records := s.fixes(rule)
-		if len(records) == 0 {
-			records = s.txt(name, old, text(dmarc.Options{Policy: "none"}))
-		}
-		s.add(stepName, rule, score.Minutes, sets(score.Full, "dmarc-record", "dmarc-rua"), records,
-			[]score.CapID{"dmarc-missing", "no-spf-no-dmarc"})
-		// Watching is a record in force that stops nothing yet.
-		s.list[len(s.list)-1].Opens = []score.OpenCap{{ID: "dmarc-none", Rule: "dmarc-policy-none"}}
-		first = stepName
-	} else if s.lacks("dmarc-rua") {
-		rule := s.failing("dmarc-rua-missing", "dmarc-rua-missing", "dmarc-policy-none-no-rua", "dmarc-uri-no-scheme", "dmarc-uri-malformed",
-			"dmarc-external-unauthorized", "dmarc-report-host-unreachable", "dmarc-report-own-nomail", "dmarc-uri-list-separator")
-		s.add("dmarc-rua", rule, score.Minutes, sets(score.Full, "dmarc-rua"), s.fixes(rule), nil)
-	}
-	after := []string{}
-	if first != "" {
-		after = append(after, first)
-	}
-	policy := s.state.Measures["dmarc-policy"].Part
-	before := old // of the step to reject: what the step before it published
-	if policy < score.Most {
-		rule := s.capped("dmarc-none")
-		if rule == "" {
-			rule = s.failing("dmarc-policy-none", asNoneRules...)
-		}
-		quarantine := text(dmarc.Options{Policy: "quarantine", NP: "reject"})
-		s.add("dmarc-quarantine", rule, score.Weeks, sets(score.Most, "dmarc-policy", "dmarc-subdomains"),
-			s.txt(name, old, quarantine), []score.CapID{"dmarc-none"}, after...)
-		before = quarantine
-		after = append(after, "dmarc-quarantine")
-	}
-	if policy < score.Full {
-		s.add("dmarc-reject", s.failing("dmarc-policy-quarantine", "dmarc-policy-quarantine", "dmarc-test-mode", "dmarc-policy-none"), score.Weeks,
-			sets(score.Full, "dmarc-policy", "dmarc-subdomains"), s.txt(name, before, reject), nil, after...)
-	} else if s.lacks("dmarc-subdomains") {
-		rule := s.failing("dmarc-sp-weaker", "dmarc-sp-weaker", "dmarc-np-inherits-weak", "dmarc-np-weaker")
-		s.add("dmarc-subdomains", rule, score.Weeks, sets(score.Full, "dmarc-subdomains"), s.txt(name, old, reject), nil)
-	}
-}
-
-// publishedRUA are the usable report addresses of a record, to be kept.
-func publishedRUA(rec *dmarc.Record) []string {
-	var list []string
-	if rec != nil {
-		for _, u := range rec.RUA {
-			if u.Valid {
-				list = append(list, u.Text)
-			}
-		}
-	}
-	return list
 }
 
 func (s *stepper) dkim() {
