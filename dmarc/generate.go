@@ -25,29 +25,17 @@ type Options struct {
 	NoReports bool     // a record without RUA is what is wanted
 }
 
-// The problems that generating a record can meet. Those of pct and of a jump
-// are for callers to report, who see the flag and the live record.
-const (
-	GenPct      = "gen-dmarc-pct"          // pct, rf or ri was asked for: removed, RFC 9989 §A.6
-	GenJump     = "gen-dmarc-jump"         // from none to reject without a stage between
-	GenNoRUA    = "gen-dmarc-no-rua"       // nobody will receive reports
-	GenExternal = "gen-dmarc-rua-external" // the receiver has to publish its consent, RFC 9990 §4
-	GenTesting  = "gen-dmarc-t-legacy"     // receivers of RFC 7489 ignore t and enforce p
-)
-
-// GenProblem is something to know about a generated record; at Error it should
-// not be published.
-type GenProblem struct {
-	ID       string
-	Severity check.Severity
-	Params   check.Params
+// Removed is the refusal of a tag that RFC 9989 §A.6 took out of DMARC: pct, rf
+// or ri. It is for callers, who see what was asked for.
+func Removed(tag string) check.GenProblem {
+	return check.GenProblem{ID: "gen-dmarc-pct", Severity: check.Error, Params: check.Params{"Tag": tag}}
 }
 
 // Generate writes the record for a domain, the tags in the order v p sp np t
 // psd adkim aspf rua ruf fo and defaults left out. The record changes are the
 // consents that other organisations must publish before reports arrive there.
 // The error is an option that no record can hold.
-func Generate(domain dns.Name, o Options) (text string, problems []GenProblem, consent []check.RecordChange, err error) {
+func Generate(domain dns.Name, o Options) (text string, problems []check.GenProblem, consent []check.RecordChange, err error) {
 	b := &builder{}
 	b.policies(o)
 	b.word("t", map[bool]string{true: "y"}[o.Testing], "n", "y", "n")
@@ -69,15 +57,16 @@ func Generate(domain dns.Name, o Options) (text string, problems []GenProblem, c
 	}
 
 	rec, _ := Parse(text)
-	if len(o.RUA) == 0 && !o.NoReports {
-		problems = append(problems, GenProblem{GenNoRUA, check.Warning, check.Params{"Domain": domain.String()}})
+	switch params := (check.Params{"Domain": domain.String()}); {
+	case len(o.RUA) > 0:
+	case rec.Level("p") == None && rec.Level("sp") <= None && rec.Level("np") <= None:
+		// Neither effect nor reports: dmarc-policy-none-no-rua, even where asked for.
+		problems = append(problems, check.GenProblem{ID: "gen-dmarc-no-rua", Severity: check.Error, Variant: "idle", Params: params})
+	case !o.NoReports:
+		problems = append(problems, check.GenProblem{ID: "gen-dmarc-no-rua", Severity: check.Warning, Params: params})
 	}
-	if len(o.RUA) == 0 && rec.Level("p") == None && rec.Level("sp") <= None && rec.Level("np") <= None {
-		// Neither effect nor reports: dmarc-policy-none-no-rua.
-		problems = append(problems, GenProblem{GenNoRUA, check.Error, check.Params{"Domain": domain.String()}})
-	}
-	if o.Testing {
-		problems = append(problems, GenProblem{GenTesting, check.Info, check.Params{"Policy": rec.Level("p").String()}})
+	if o.Testing { // receivers of RFC 7489 ignore t and enforce p
+		problems = append(problems, check.GenProblem{ID: "gen-dmarc-t-legacy", Severity: check.Info, Params: check.Params{"Policy": rec.Level("p").String()}})
 	}
 	more, consent := consents(domain, rec)
 	return text, append(problems, more...), consent, nil
@@ -85,7 +74,7 @@ func Generate(domain dns.Name, o Options) (text string, problems []GenProblem, c
 
 // consents lists the external destinations. Without DNS the public suffix list
 // has to tell organisations apart; the audit asks the tree.
-func consents(domain dns.Name, rec *Record) (problems []GenProblem, records []check.RecordChange) {
+func consents(domain dns.Name, rec *Record) (problems []check.GenProblem, records []check.RecordChange) {
 	seen := map[dns.Name]bool{}
 	for _, u := range slices.Concat(rec.RUA, rec.RUF) {
 		if u.Host == "" || seen[u.Host] || pslDomain(u.Host) == pslDomain(domain) {
@@ -93,11 +82,14 @@ func consents(domain dns.Name, rec *Record) (problems []GenProblem, records []ch
 		}
 		seen[u.Host] = true
 		name := ConsentName(domain, u.Host)
-		severity := check.Notice
-		if name.Check() != nil {
-			severity = check.Warning
+		p := check.GenProblem{ID: "gen-dmarc-rua-external", Severity: check.Notice, // RFC 9990 §4
+			Params: check.Params{"Host": u.Host.String(), "Name": name.String(), "URI": u.Text}}
+		if name.Check() != nil { // dmarc-external-name-too-long: nobody can publish that
+			p.Severity, p.Variant = check.Error, "too-long"
+			problems = append(problems, p)
+			continue
 		}
-		problems = append(problems, GenProblem{GenExternal, severity, check.Params{"Host": u.Host.String(), "Name": name.String(), "URI": u.Text}})
+		problems = append(problems, p)
 		records = append(records, check.RecordChange{Name: name.FQDN(), Type: "TXT", Old: []string{}, New: []string{"v=" + Version}})
 	}
 	return problems, records

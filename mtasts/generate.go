@@ -37,17 +37,10 @@ type Generated struct {
 	Policy string // for https://mta-sts.<domain>/.well-known/mta-sts.txt
 }
 
-// GenProblem is a reason not to publish what was asked for.
-type GenProblem struct {
-	ID       string // "gen-mtasts-…"
-	Severity check.Severity
-	Params   check.Params
-}
-
 // Generate makes the record and the policy file of a domain. Same input, same
 // octets. The problems are for the caller to refuse or to show; the error says
 // that the options make no valid policy at all.
-func Generate(domain dns.Name, o Options) (Generated, []GenProblem, error) {
+func Generate(domain dns.Name, o Options) (Generated, []check.GenProblem, error) {
 	if o.Mode == "" {
 		o.Mode = Testing
 	}
@@ -73,7 +66,7 @@ func Generate(domain dns.Name, o Options) (Generated, []GenProblem, error) {
 	if err := readBack(g); err != nil {
 		return Generated{}, nil, fmt.Errorf("mtasts: generating for %q: %w", domain, err)
 	}
-	return g, o.problems(p, g, id), nil
+	return g, o.problems(domain, p, g, id), nil
 }
 
 // readBack holds what was made to our own parsers.
@@ -99,16 +92,20 @@ func readBack(g Generated) error {
 	}
 }
 
-func (o *Options) problems(p *Policy, g Generated, id string) []GenProblem {
-	var out []GenProblem
+// NullMX is the refusal for a domain that takes no mail (RFC 7505).
+func NullMX(domain dns.Name) check.GenProblem {
+	return check.GenProblem{ID: "gen-mtasts-null-mx", Severity: check.Error, Params: check.Params{"Domain": domain.String()}}
+}
+
+func (o *Options) problems(domain dns.Name, p *Policy, g Generated, id string) []check.GenProblem {
+	var out []check.GenProblem
 	add := func(id string, params check.Params) {
-		out = append(out, GenProblem{ID: id, Severity: check.Error, Params: params})
+		out = append(out, check.GenProblem{ID: id, Severity: check.Error, Params: params})
 	}
-	if slices.Contains(o.LiveMX, dns.Root) {
-		add("gen-mtasts-null-mx", check.Params{})
-		return out
-	}
-	if p.Mode != None {
+	if p.Mode != None { // switching off is right whatever the mail hosts are (RFC 8461 §8.3)
+		if slices.Contains(o.LiveMX, dns.Root) {
+			return []check.GenProblem{NullMX(domain)}
+		}
 		var uncovered []string
 		for _, mx := range o.LiveMX {
 			if !slices.ContainsFunc(p.MX, func(pattern string) bool { return Matches(pattern, mx) }) {
@@ -116,7 +113,7 @@ func (o *Options) problems(p *Policy, g Generated, id string) []GenProblem {
 			}
 		}
 		if len(uncovered) > 0 {
-			add("gen-mtasts-mx-uncovered", check.Params{"Hosts": uncovered})
+			add("gen-mtasts-mx-uncovered", check.Params{"Hosts": uncovered, "Count": len(uncovered)})
 		}
 	}
 	if p.Mode == Enforce && !o.CertsOK {

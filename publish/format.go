@@ -7,9 +7,19 @@ import (
 	"strings"
 )
 
-// Zone writes the records as a zone file has them.
+// Zone writes the records as a zone file has them, and the content of files as
+// comments before them.
 func Zone(w io.Writer, s *Set) error {
+	if err := s.check(); err != nil {
+		return err
+	}
 	var b strings.Builder
+	for _, f := range s.Files {
+		if f.Content != "" {
+			comment(&b, "; ", f.Comment)
+			comment(&b, "; ", f.Content)
+		}
+	}
 	for _, r := range s.Records {
 		comment(&b, "; ", r.Comment)
 		head := fmt.Sprintf("%s %d IN %s ", r.Name, r.TTL, r.Type)
@@ -32,18 +42,36 @@ func Zone(w io.Writer, s *Set) error {
 	return err
 }
 
-// Plain writes the records for a provider's web form: name, type and the value
-// whole and without quotes, and in parts where a form takes only 255 octets.
+// Plain writes the records for a provider's web form: host, name, type and the
+// value whole and without quotes, and in parts where a form takes only 255
+// octets. The content of files comes first, ready to be copied.
 func Plain(w io.Writer, s *Set) error {
+	if err := s.check(); err != nil {
+		return err
+	}
 	var b strings.Builder
+	for _, f := range s.Files {
+		if f.Content != "" {
+			comment(&b, "# ", f.Comment)
+			b.WriteString(strings.TrimSuffix(f.Content, "\n") + "\n\n")
+		}
+	}
+	noted := false
 	for i, r := range s.Records {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
 		comment(&b, "# ", r.Comment)
+		if host, ok := s.host(r.Name); ok {
+			if !noted {
+				comment(&b, "# ", s.Words.Host)
+				noted = true
+			}
+			fmt.Fprintf(&b, "host:  %s\n", host)
+		}
 		fmt.Fprintf(&b, "name:  %s\ntype:  %s\nttl:   %d\nvalue: %s\n", strings.TrimSuffix(r.Name, "."), r.Type, r.TTL, r.Value)
 		if len(r.Strings) > 1 {
-			b.WriteString("# if the form refuses more than 255 characters, these are the parts:\n")
+			comment(&b, "# ", s.Words.Parts)
 			for n, part := range r.Strings {
 				fmt.Fprintf(&b, "part %d: %s\n", n+1, part)
 			}
@@ -53,17 +81,42 @@ func Plain(w io.Writer, s *Set) error {
 	return err
 }
 
+// host is what forms call the host: the name without the zone, "@" for the zone itself.
+func (s *Set) host(name string) (string, bool) {
+	if s.Zone == "" {
+		return "", false
+	}
+	if name == s.Zone {
+		return "@", true
+	}
+	return strings.CutSuffix(name, "."+s.Zone)
+}
+
+// comment writes each line of a text behind a mark. Controls become spaces, so
+// that no line is more than a comment.
 func comment(b *strings.Builder, mark, text string) {
 	for line := range strings.Lines(text) {
-		b.WriteString(mark + strings.TrimRight(line, "\n") + "\n")
+		line = strings.Map(func(c rune) rune {
+			if c < 0x20 || c == 0x7f || c == 0x85 || c == 0x2028 || c == 0x2029 {
+				return ' '
+			}
+			return c
+		}, line)
+		b.WriteString(mark + strings.TrimRight(line, " ") + "\n")
 	}
 }
 
-// JSON writes the records, the names of the files and the warnings.
+// JSON writes the records, the files and the warnings. A file that was written
+// shows its path only: it may be a private key.
 func JSON(w io.Writer, s *Set) error {
+	if err := s.check(); err != nil {
+		return err
+	}
 	type file struct {
-		Path string `json:"path"`
-		Mode string `json:"mode"`
+		Path    string `json:"path"` // "" when it was not written: then there is content
+		Mode    string `json:"mode"`
+		Content string `json:"content,omitempty"`
+		Comment string `json:"comment,omitempty"`
 	}
 	out := struct {
 		Records  []Record `json:"records"`
@@ -75,7 +128,7 @@ func JSON(w io.Writer, s *Set) error {
 		out.Records = append(out.Records, r)
 	}
 	for _, f := range s.Files {
-		out.Files = append(out.Files, file{f.Path, fmt.Sprintf("%04o", f.Mode.Perm())})
+		out.Files = append(out.Files, file{f.Path, fmt.Sprintf("%04o", f.Mode.Perm()), f.Content, f.Comment})
 	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")

@@ -6,6 +6,7 @@ package publish
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -26,18 +27,27 @@ type Record struct {
 	Source  string   `json:"source"` // the standard it belongs to
 }
 
-// File is a file that goes with the records. Its content is never printed in
-// JSON: it may be a private key.
+// File is a file that goes with the records.
 type File struct {
-	Path string
-	Mode fs.FileMode
+	Path    string // where it was written, "" when it was not
+	Mode    fs.FileMode
+	Content string // to be shown, for a file that was not written; never a secret
+	Comment string // what to do with Content
 }
 
 // Set is what a generator made.
 type Set struct {
+	Zone     string // the domain, absolute: Plain shows what stands before it too; "" for none
 	Records  []Record
 	Files    []File
 	Warnings []string // translated
+	Words    Words
+}
+
+// Words are the notes that Plain adds. An empty one is left out.
+type Words struct {
+	Host  string // on the lines "host", for forms that add the domain themselves
+	Parts string // on the parts of a long value
 }
 
 // NotASCII says that a value holds an octet that a record cannot have
@@ -74,6 +84,49 @@ func Split(text string) []string {
 		text = text[MaxString:]
 	}
 	return append(parts, text)
+}
+
+// check refuses what would be something else once it is written down: a line
+// break ends a record, a name without its final dot lands below the zone's.
+func (s *Set) check() error {
+	for _, r := range s.Records {
+		if err := checkName(r.Name); err != nil {
+			return err
+		}
+		if r.Type == "" || strings.ContainsFunc(r.Type, func(c rune) bool { return (c < 'A' || c > 'Z') && (c < '0' || c > '9') }) {
+			return fmt.Errorf("publish: %q has the type %q, which is none", r.Name, r.Type)
+		}
+		if i := strings.IndexFunc(r.Value, func(c rune) bool { return c < 0x20 || c > 0x7e }); i >= 0 {
+			return &NotASCII{Name: r.Name, Offset: i, Octet: r.Value[i]}
+		}
+		if len(r.Strings) > 0 && strings.Join(r.Strings, "") != r.Value {
+			return fmt.Errorf("publish: the strings for %q are not its value", r.Name)
+		}
+		if slices.ContainsFunc(r.Strings, func(part string) bool { return len(part) > MaxString }) {
+			return fmt.Errorf("publish: a string for %q has more than %d octets", r.Name, MaxString)
+		}
+		if len(r.Strings) == 0 && (r.Type == "TXT" || r.Value == "") {
+			return fmt.Errorf("publish: the record %s %s is empty", r.Name, r.Type)
+		}
+	}
+	return nil
+}
+
+// checkName wants a name as a zone file has it: absolute, and special
+// characters only behind a backslash (RFC 1035 §5.1).
+func checkName(name string) error {
+	if !strings.HasSuffix(name, ".") || strings.HasSuffix(name, `\.`) {
+		return fmt.Errorf("publish: the name %q is relative; it must end in a dot", name)
+	}
+	for i := 0; i < len(name); i++ {
+		switch c := name[i]; {
+		case c <= 0x20 || c > 0x7e || strings.IndexByte(`"();@$`, c) >= 0:
+			return fmt.Errorf("publish: the name %q has the octet 0x%02x at offset %d", name, c, i)
+		case c == '\\':
+			i++ // what is escaped is itself, or the first digit of three
+		}
+	}
+	return nil
 }
 
 // Quote writes one character-string as a zone file has it (RFC 1035 §5.1).

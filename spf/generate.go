@@ -22,23 +22,8 @@ type Options struct {
 	All   string // "softfail" (the default), "fail" or "neutral"
 	Merge string // an existing record whose terms are kept, "" for none
 
-	// AllowDocumentation lets documentation addresses pass, for examples.
+	// AllowDocumentation makes documentation addresses a warning, for examples.
 	AllowDocumentation bool
-}
-
-// GenProblem is a refusal (severity error) or a warning of the generator.
-type GenProblem struct {
-	ID       string // as in the catalogue of generators: "gen-spf-lookups"
-	Severity check.Severity
-	Params   check.Params
-}
-
-// MessageID is where the words of the problem stand in the message files.
-func (p GenProblem) MessageID() string {
-	if p.ID == "gen-spf-lookups" || p.ID == "gen-spf-long" || p.ID == "gen-spf-permissive" {
-		return p.ID + ".message-" + p.Severity.String()
-	}
-	return p.ID + ".message"
 }
 
 // Generated is a record and what it would cost.
@@ -48,16 +33,21 @@ type Generated struct {
 	Lookups int
 	AtLeast bool // Lookups is a lower bound: nobody was asked, or not everyone answered
 	// Problems are the refusals and warnings, in the order of the record.
-	Problems []GenProblem
+	Problems []check.GenProblem
 }
 
 // Refused tells whether the record must not be published.
 func (g *Generated) Refused() bool {
-	return slices.ContainsFunc(g.Problems, func(p GenProblem) bool { return p.Severity == check.Error })
+	return check.Refused(g.Problems)
 }
 
 func (g *Generated) add(id string, severity check.Severity, params check.Params) {
-	g.Problems = append(g.Problems, GenProblem{ID: id, Severity: severity, Params: params})
+	g.Problems = append(g.Problems, check.GenProblem{ID: id, Severity: severity, Params: params})
+}
+
+// addBy is add for a problem whose words differ by severity.
+func (g *Generated) addBy(id string, severity check.Severity, params check.Params) {
+	g.Problems = append(g.Problems, check.GenProblem{ID: id, Severity: severity, Variant: severity.String(), Params: params})
 }
 
 // Generate makes one record: ip4, ip6, a, mx, include, then all, cheap before
@@ -75,7 +65,7 @@ func Generate(ctx context.Context, r dns.Resolver, domain dns.Name, o Options) (
 		sign = oldAll
 	}
 	if sign == "?" {
-		g.add("gen-spf-permissive", check.Warning, check.Params{"Term": "?all"})
+		g.addBy("gen-spf-permissive", check.Warning, check.Params{"Term": "?all"})
 	}
 	terms := append(old, g.networks(o)...)
 	for _, list := range []struct {
@@ -137,7 +127,7 @@ func (g *Generated) networks(o Options) []string {
 		for _, p := range list {
 			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()).Masked()
 			if !p.IsValid() {
-				g.add("gen-spf-private-ip", check.Error, check.Params{"Network": p.String(), "Block": ""})
+				g.addBy("gen-spf-private-ip", check.Error, check.Params{"Network": p.String(), "Block": ""})
 				continue
 			}
 			r.add(p)
@@ -152,9 +142,13 @@ func (g *Generated) networks(o Options) []string {
 				kind, limit = IP6, wide[6][0]
 			}
 			if p.Bits() <= limit {
-				g.add("gen-spf-permissive", check.Error, check.Params{"Term": string(kind) + ":" + text})
-			} else if b := special.BlockOf(p); b != "" && !(o.AllowDocumentation && b == "documentation") {
-				g.add("gen-spf-private-ip", check.Error, check.Params{"Network": text, "Block": b})
+				g.addBy("gen-spf-permissive", check.Error, check.Params{"Term": string(kind) + ":" + text})
+			} else if b := special.BlockOf(p); b != "" {
+				severity := check.Error
+				if o.AllowDocumentation && b == "documentation" {
+					severity = check.Warning
+				}
+				g.addBy("gen-spf-private-ip", severity, check.Params{"Network": text, "Block": b})
 			}
 			terms = append(terms, string(kind)+":"+text)
 		}
@@ -220,9 +214,9 @@ const (
 // judgeText holds the record to our own parser, as every generator must.
 func (g *Generated) judgeText() {
 	if n := len(g.Record); n > giantRecord {
-		g.add("gen-spf-long", check.Error, check.Params{"Size": n, "Limit": giantRecord})
+		g.addBy("gen-spf-long", check.Error, check.Params{"Size": n, "Limit": giantRecord})
 	} else if n > longRecord {
-		g.add("gen-spf-long", check.Warning, check.Params{"Size": n, "Limit": longRecord})
+		g.addBy("gen-spf-long", check.Warning, check.Params{"Size": n, "Limit": longRecord})
 	}
 	if _, problems := Parse(g.Record); firstFatal(problems) != nil {
 		p := firstFatal(problems)
@@ -274,9 +268,9 @@ func (g *Generated) count(ctx context.Context, r dns.Resolver, domain dns.Name) 
 	params := check.Params{"Lookups": g.Lookups, "Limit": MaxLookups, "Over": g.Lookups - MaxLookups, "AtLeast": g.AtLeast}
 	switch {
 	case g.Lookups > MaxLookups:
-		g.add("gen-spf-lookups", check.Error, params)
+		g.addBy("gen-spf-lookups", check.Error, params)
 	case g.Lookups >= 8:
-		g.add("gen-spf-lookups", check.Warning, params)
+		g.addBy("gen-spf-lookups", check.Warning, params)
 	}
 	if voids := g.Tree.voids(); len(voids) > MaxVoids {
 		g.add("gen-spf-void", check.Warning, check.Params{"Count": len(voids), "Limit": MaxVoids, "Targets": strings.Join(targetsOf(voids), ", ")})

@@ -12,21 +12,14 @@ type Options struct {
 	RUA []string // mailto: and https: URIs; what the record cannot hold is percent-encoded
 }
 
-// GenProblem is a reason not to publish what was asked for.
-type GenProblem struct {
-	ID       string // "gen-tlsrpt-…"
-	Severity check.Severity
-	Params   check.Params
-}
-
 // Generate makes the record of a domain. Same input, same octets. A URI that no
 // reporter could use is a problem, and there is no record then.
-func Generate(o Options) (string, []GenProblem, error) {
+func Generate(o Options) (string, []check.GenProblem, error) {
 	if len(o.RUA) == 0 {
 		return "", nil, fmt.Errorf("tlsrpt: generating: at least one rua is needed")
 	}
 	rec := &Record{}
-	var problems []GenProblem
+	var problems []check.GenProblem
 	for _, uri := range o.RUA {
 		text := Encode(strings.TrimSpace(uri))
 		rec.RUA = append(rec.RUA, URI{Text: text})
@@ -36,7 +29,7 @@ func Generate(o Options) (string, []GenProblem, error) {
 			if len(faults) > 0 {
 				why = faults[0].Rule
 			}
-			problems = append(problems, GenProblem{ID: "gen-tlsrpt-rua", Severity: check.Error, Params: check.Params{"URI": uri, "Rule": why}})
+			problems = append(problems, check.GenProblem{ID: "gen-tlsrpt-rua", Severity: check.Error, Params: check.Params{"URI": uri, "Rule": why}})
 		}
 	}
 	if len(problems) > 0 {

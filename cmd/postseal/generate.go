@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -20,7 +21,10 @@ func newGenerateCmd(s *streams) *cobra.Command {
 		Use:   "generate",
 		Short: "Make the records, keys and policy files to publish",
 		Long: "Generate prints records; it never changes DNS. What would not pass postseal's own audit is refused,\n" +
-			"with the reason. The value to paste is the same in every format.",
+			"with the reason, and exits with 1; options that make no sense, and files that cannot be written (a key\n" +
+			"file that exists is never overwritten), exit with 2. The value to paste is the same in every format.",
+		Example: "  postseal generate spf example.com --provider google --format plain\n" +
+			"  postseal generate dkim example.com --type both --key-dir keys/",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage("there is no 'generate %s'; see 'postseal generate --help'", args[0])
@@ -75,8 +79,20 @@ func (g *genFlags) begin(s *streams, domain string) (*generation, error) {
 	if err != nil {
 		return nil, usage("%w", err)
 	}
-	return &generation{s: s, flags: g, l: l, write: write, domain: name}, nil
+	if g.ttl == 0 || g.ttl > maxTTL {
+		return nil, usage("--ttl %d is not between 1 and %d seconds (a week)", g.ttl, maxTTL)
+	}
+	return &generation{s: s, flags: g, l: l, write: write, domain: name, set: publish.Set{
+		Zone: name.FQDN(),
+		Words: publish.Words{
+			Host:  l.Text("gen.plain-host", check.Params{"Domain": name.String()}),
+			Parts: l.Text("gen.plain-parts", nil),
+		},
+	}}, nil
 }
+
+// maxTTL is a week: resolvers keep nothing longer, and a mistake would stay.
+const maxTTL = 7 * 24 * 60 * 60
 
 // txt adds a TXT record to the set.
 func (g *generation) txt(name dns.Name, text, source, comment string) error {
@@ -86,24 +102,30 @@ func (g *generation) txt(name dns.Name, text, source, comment string) error {
 	}
 	r.TTL, r.Comment = g.flags.ttl, comment
 	g.set.Records = append(g.set.Records, r)
+	if size := answerSize(&r); size > udpAnswer {
+		return g.judge([]check.GenProblem{{ID: "gen-rrset-large", Severity: check.Notice,
+			Params: check.Params{"Name": name.String(), "Size": size, "Limit": udpAnswer}}})
+	}
 	return nil
 }
 
-// problem is a generator's refusal or warning, whatever room it comes from.
-type problem struct {
-	message  string // message ID
-	id       string
-	severity check.Severity
-	params   check.Params
+// udpAnswer is what fits one UDP reply on every path (DNS flag day 2020).
+const udpAnswer = 1232
+
+// answerSize is about what the reply to a question for the record takes:
+// header, question, the record with its name compressed, and an OPT record.
+func answerSize(r *publish.Record) int {
+	return 12 + len(r.Name) + 1 + 4 + 12 + len(r.Value) + len(r.Strings) + 11
 }
 
 // judge refuses what a generator refuses and keeps its warnings. A warning that
 // the options asked for is still shown.
-func (g *generation) judge(problems []problem) error {
+func (g *generation) judge(problems []check.GenProblem) error {
 	var refusals []string
-	for _, p := range problems {
-		text := fmt.Sprintf("%s (%s)", g.l.Text(p.message, p.params), p.id)
-		if p.severity == check.Error {
+	for i := range problems {
+		p := &problems[i]
+		text := fmt.Sprintf("%s (%s)", g.l.Text(p.MessageID(), p.Params), p.ID)
+		if p.Severity == check.Error {
 			refusals = append(refusals, text)
 			continue
 		}
@@ -112,9 +134,34 @@ func (g *generation) judge(problems []problem) error {
 		}
 	}
 	if len(refusals) > 0 {
-		return &exit{exitFindings, fmt.Errorf("not generated: %s", strings.Join(refusals, "; "))}
+		return &exit{exitFindings, g.notGenerated(strings.Join(refusals, "; "))}
 	}
 	return nil
+}
+
+// refused words a refusal in the user's language. A file in the way is not the
+// record's fault but one that cannot be written.
+func (g *generation) refused(err error) error {
+	p, ok := errors.AsType[*check.GenProblem](err)
+	if !ok {
+		return usage("%w", err)
+	}
+	err = g.judge([]check.GenProblem{*p})
+	if e, ok := errors.AsType[*exit](err); ok && strings.HasPrefix(p.ID, "gen-file-") {
+		e.code = exitUsage
+	}
+	return err
+}
+
+func (g *generation) notGenerated(why string) error {
+	return errors.New(g.l.Text("gen.refused", check.Params{"Why": why}))
+}
+
+// note tells what was done besides printing. The JSON format holds it already.
+func (g *generation) note(id string, params check.Params) {
+	if g.flags.format != "json" {
+		fmt.Fprintf(g.s.err, "postseal: %s\n", report.Escape(g.l.Text(id, params)))
+	}
 }
 
 // finish prints the set; warnings go to standard error unless the format holds them.
@@ -125,7 +172,7 @@ func (g *generation) finish() error {
 		}
 	}
 	if err := g.write(g.s.out, &g.set); err != nil {
-		return &exit{exitUsage, fmt.Errorf("standard output: %w", err)}
+		return &exit{exitUsage, err}
 	}
 	return nil
 }

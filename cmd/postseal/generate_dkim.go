@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dkim"
 	"github.com/postseal/postseal/publish"
 )
@@ -69,7 +70,7 @@ type keyPlan struct{ selector, keyType string }
 // keys makes and writes the keys. When one cannot be written, those written in
 // this call are taken away again: nobody has their records yet.
 func (g *generation) keys(plan []keyPlan, dir string, rec dkim.RecordOptions) (err error) {
-	var written []string
+	var written, types []string
 	defer func() {
 		if err != nil {
 			for _, path := range written {
@@ -92,27 +93,23 @@ func (g *generation) keys(plan []keyPlan, dir string, rec dkim.RecordOptions) (e
 		}
 		written = append(written, path)
 		g.set.Files = append(g.set.Files, publish.File{Path: path, Mode: 0o600})
-		if err := g.txt(name, key.Record(rec), "dkim", ""); err != nil {
+		text := key.Record(rec)
+		if err := key.ReadBack(text); err != nil {
+			return g.refused(err)
+		}
+		if err := g.txt(name, text, "dkim", ""); err != nil {
 			return err
 		}
-		if g.flags.format != "json" {
-			fmt.Fprintf(g.s.err, "postseal: wrote the private key %s\n", path)
-		}
+		types = append(types, p.keyType)
 	}
-	if len(plan) == 1 && plan[0].keyType == "ed25519" {
-		g.set.Warnings = append(g.set.Warnings, g.l.Text("gen.dkim-ed25519-only", nil))
+	if err := g.judge(dkim.Advice(types...)); err != nil {
+		return err
 	}
-	return g.finish()
-}
-
-// refused words a refusal in the user's language.
-func (g *generation) refused(err error) error {
-	if r, ok := errors.AsType[*dkim.Refusal](err); ok {
-		text, have := g.l.Lookup(r.Code+".message", r.Params)
-		if !have {
-			text = r.Error()
-		}
-		return &exit{exitUsage, fmt.Errorf("not generated: %s (%s)", text, r.Code)}
+	if err := g.finish(); err != nil {
+		return err
 	}
-	return usage("%w", err)
+	for _, path := range written {
+		g.note("gen.key-written", check.Params{"Path": path})
+	}
+	return nil
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -39,7 +41,7 @@ func newGenDMARCCmd(s *streams) *cobra.Command {
 				return err
 			}
 			if cmd.Flags().Changed("pct") {
-				return gen.judge([]problem{{"gen-dmarc-pct.message", "gen-dmarc-pct", check.Error, check.Params{"Tag": "pct", "Value": pct}}})
+				return gen.judge([]check.GenProblem{dmarc.Removed("pct")})
 			}
 			for i, u := range o.RUA {
 				o.RUA[i] = mailto(u)
@@ -51,11 +53,7 @@ func newGenDMARCCmd(s *streams) *cobra.Command {
 			if err != nil {
 				return usage("%w", err)
 			}
-			problems := make([]problem, len(found))
-			for i, p := range found {
-				problems[i] = problem{p.ID + ".message", p.ID, p.Severity, p.Params}
-			}
-			if err := gen.judge(problems); err != nil {
+			if err := gen.judge(found); err != nil {
 				return err
 			}
 			if err := gen.txt(gen.domain.Child("_dmarc"), text, "dmarc", ""); err != nil {
@@ -63,8 +61,9 @@ func newGenDMARCCmd(s *streams) *cobra.Command {
 			}
 			for _, c := range consent {
 				for _, value := range c.New {
-					comment := gen.l.Text("gen.dmarc-consent", nil)
-					if err := gen.txt(dns.FromText(c.Name), value, "dmarc", comment); err != nil {
+					name := dns.FromText(c.Name)
+					comment := gen.l.Text("gen.dmarc-consent", check.Params{"Host": consentHost(gen.domain, name)})
+					if err := gen.txt(name, value, "dmarc", comment); err != nil {
 						return err
 					}
 				}
@@ -95,6 +94,11 @@ func newGenDMARCCmd(s *streams) *cobra.Command {
 	return cmd
 }
 
+// consentHost is who publishes the consent at a name (RFC 9990 §4).
+func consentHost(domain, consent dns.Name) string {
+	return strings.TrimPrefix(consent.String(), domain.String()+"._report._dmarc.")
+}
+
 // mailto lets people give a plain address.
 func mailto(uri string) string {
 	if strings.Contains(uri, "@") && !strings.Contains(uri, ":") {
@@ -117,7 +121,8 @@ func newGenMTASTSCmd(s *streams) *cobra.Command {
 		Use:   "mta-sts DOMAIN",
 		Short: "Make an MTA-STS record and its policy file",
 		Long: "Without --mx the mail hosts that DNS has now are named. Serve the policy file at\n" +
-			"https://mta-sts.DOMAIN/.well-known/mta-sts.txt as text/plain, then publish the record.",
+			"https://mta-sts.DOMAIN/.well-known/mta-sts.txt as text/plain, then publish the record.\n" +
+			"'--mode enforce' needs --assume-certs-ok: audit the domain first, which looks at the certificates.",
 		Example: "  postseal generate mta-sts example.com --policy-file mta-sts.txt\n" +
 			"  postseal generate mta-sts example.com --mx '*.mail.example.com' --mode testing --offline",
 		Args: oneArg("domain"),
@@ -127,7 +132,10 @@ func newGenMTASTSCmd(s *streams) *cobra.Command {
 				return err
 			}
 			o.CertsOK = certsOK
-			o.MaxAge = time.Duration(maxAge) * time.Second
+			if cmd.Flags().Changed("max-age") && maxAge <= 0 {
+				return usage("--max-age %d is not more than zero; to switch a policy off there is --mode none", maxAge)
+			}
+			o.MaxAge = time.Duration(min(maxAge, maxSeconds)) * time.Second
 			w, err := net.open(time.Now)
 			if err != nil {
 				return err
@@ -150,11 +158,7 @@ func newGenMTASTSCmd(s *streams) *cobra.Command {
 			if err != nil {
 				return usage("%w", err)
 			}
-			problems := make([]problem, len(found))
-			for i, p := range found {
-				problems[i] = problem{p.ID + ".message", p.ID, p.Severity, p.Params}
-			}
-			if err := gen.judge(problems); err != nil {
+			if err := gen.judge(found); err != nil {
 				return err
 			}
 			return gen.policy(made, policyFile)
@@ -167,21 +171,27 @@ func newGenMTASTSCmd(s *streams) *cobra.Command {
 	fl.StringSliceVar(&o.MX, "mx", nil, "mail host or *.DOMAIN that may receive (default: the MX in DNS)")
 	fl.Int64Var(&maxAge, "max-age", 0, "seconds that senders keep the policy (default: 86400, enforce 604800)")
 	fl.StringVar(&id, "id", "hash", "hash (of the policy), time, or the id itself")
-	fl.StringVar(&policyFile, "policy-file", "", "write the policy to this new FILE (default: print it as comments)")
+	fl.StringVar(&policyFile, "policy-file", "", "write the policy to this new FILE (default: print it with the record)")
 	fl.BoolVar(&certsOK, "assume-certs-ok", false, "enforce although the mail hosts' certificates were not looked at")
 	complete(cmd, "mode", "testing", "enforce", "none")
 	return cmd
 }
 
+// maxSeconds keeps a mistyped --max-age from overflowing; it is over the limit anyhow.
+const maxSeconds = 1 << 32
+
 // liveMX asks for the mail hosts, to name them or to hold the patterns to them.
 func (g *generation) liveMX(ctx context.Context, w *world, o *mtasts.Options) error {
+	if o.Mode == mtasts.None { // it names no hosts
+		return nil
+	}
 	facts, err := mx.Gather(ctx, w.run, g.domain, mx.Options{})
 	switch {
 	case err != nil:
 		return err
 	case facts.Null:
-		return g.judge([]problem{{"gen-mtasts-null-mx.message", "gen-mtasts-null-mx", check.Error, check.Params{"Domain": g.domain.String()}}})
-	case facts.Lookup.Unknown() && len(o.MX) == 0 && o.Mode != "none":
+		return g.judge([]check.GenProblem{mtasts.NullMX(g.domain)})
+	case facts.Lookup.Unknown() && len(o.MX) == 0:
 		return usage("the mail hosts of %s could not be looked up (%w); name them with --mx", g.domain, facts.Lookup.Error)
 	}
 	if !facts.Lookup.Unknown() {
@@ -192,7 +202,7 @@ func (g *generation) liveMX(ctx context.Context, w *world, o *mtasts.Options) er
 			o.MX = append(o.MX, h.String())
 		}
 	}
-	if len(o.MX) == 0 && o.Mode != "none" {
+	if len(o.MX) == 0 {
 		return usage("%s has no mail host; name one with --mx", g.domain)
 	}
 	return nil
@@ -200,29 +210,34 @@ func (g *generation) liveMX(ctx context.Context, w *world, o *mtasts.Options) er
 
 // policy prints the record and writes the policy file, or shows it.
 func (g *generation) policy(made mtasts.Generated, path string) error {
-	comment := ""
-	if path == "" {
-		comment = g.l.Text("gen.mtasts-serve", check.Params{"URL": mtasts.PolicyURL(g.domain)}) + "\n" + made.Policy
-		if g.flags.format == "json" {
-			return usage("--format json needs --policy-file: the policy is a file of its own")
-		}
-	} else {
-		if err := writeNew(path, []byte(made.Policy)); err != nil {
-			return err
-		}
-		g.set.Files = append(g.set.Files, publish.File{Path: path, Mode: 0o644})
-	}
-	if err := g.txt(mtasts.RecordName(g.domain), made.Record, "mta-sts", comment); err != nil {
+	if err := g.txt(mtasts.RecordName(g.domain), made.Record, "mta-sts", ""); err != nil {
 		return err
 	}
-	return g.finish()
+	file := publish.File{Path: path, Mode: 0o644}
+	serve := check.Params{"URL": mtasts.PolicyURL(g.domain), "Path": path}
+	if path == "" {
+		file.Content, file.Comment = made.Policy, g.l.Text("gen.mtasts-serve", serve)
+	} else if err := writeNew(path, []byte(made.Policy)); err != nil {
+		return g.refused(err)
+	}
+	g.set.Files = append(g.set.Files, file)
+	if err := g.finish(); err != nil {
+		return err
+	}
+	if path != "" {
+		g.note("gen.policy-written", serve)
+	}
+	return nil
 }
 
 // writeNew writes a file that must not be there yet.
 func writeNew(path string, data []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return &check.GenProblem{ID: "gen-file-exists", Severity: check.Error, Params: check.Params{"Path": path}, Err: err}
+	}
 	if err != nil {
-		return usage("not written: %w", err)
+		return err
 	}
 	_, err = f.Write(data)
 	if cerr := f.Close(); err == nil {
@@ -230,7 +245,7 @@ func writeNew(path string, data []byte) error {
 	}
 	if err != nil {
 		// What we created and could not fill must not stay half-written.
-		return usage("not written: %w", errors.Join(err, os.Remove(path)))
+		return fmt.Errorf("writing %s: %w", path, errors.Join(err, os.Remove(path)))
 	}
 	return nil
 }
@@ -259,11 +274,7 @@ func newGenTLSRPTCmd(s *streams) *cobra.Command {
 			if err != nil && len(found) == 0 {
 				return usage("%w", err)
 			}
-			problems := make([]problem, len(found))
-			for i, p := range found {
-				problems[i] = problem{p.ID + ".message", p.ID, p.Severity, p.Params}
-			}
-			if err := gen.judge(problems); err != nil {
+			if err := gen.judge(found); err != nil {
 				return err
 			}
 			if err := gen.txt(gen.domain.Child("_smtp._tls"), text, "tls-rpt", ""); err != nil {

@@ -3,10 +3,14 @@ package main
 import (
 	"context"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/internal/provider"
 	"github.com/postseal/postseal/spf"
 )
@@ -41,10 +45,11 @@ func newGenSPFCmd(s *streams) *cobra.Command {
 			for _, name := range providers {
 				p := provider.ByName(name)
 				if p == nil || p.Include == "" {
-					return usage("--provider: no include is known for %q; known: %v", name, includeProviders())
+					return usage("--provider: no include is known for %q; known are %s", name, strings.Join(includeProviders(), ", "))
 				}
 				o.Include = append(o.Include, p.Include)
 			}
+			o.AllowDocumentation = forExamples(gen.domain)
 			w, err := net.open(time.Now)
 			if err != nil {
 				return err
@@ -59,14 +64,11 @@ func newGenSPFCmd(s *streams) *cobra.Command {
 			if cmd.Context().Err() != nil {
 				return cmd.Context().Err()
 			}
-			problems := make([]problem, len(made.Problems))
-			for i, p := range made.Problems {
-				problems[i] = problem{p.MessageID(), p.ID, p.Severity, p.Params}
-			}
-			if err := gen.judge(problems); err != nil {
+			if err := gen.judge(made.Problems); err != nil {
 				return err
 			}
-			if err := gen.txt(gen.domain, made.Record, "spf", ""); err != nil {
+			cost := gen.l.Text("gen.spf-cost", check.Params{"Lookups": made.Lookups, "AtLeast": made.AtLeast, "Limit": spf.MaxLookups})
+			if err := gen.txt(gen.domain, made.Record, "spf", cost); err != nil {
 				return err
 			}
 			return gen.finish()
@@ -86,6 +88,12 @@ func newGenSPFCmd(s *streams) *cobra.Command {
 	complete(cmd, "all", "softfail", "fail", "neutral")
 	complete(cmd, "provider", includeProviders()...)
 	return cmd
+}
+
+// forExamples tells a domain that exists for examples and tests (RFC 2606 §2
+// and §3): there, addresses made for examples are no mistake.
+func forExamples(domain dns.Name) bool {
+	return slices.ContainsFunc([]dns.Name{"example", "test", "invalid", "example.com", "example.net", "example.org"}, domain.IsUnder)
 }
 
 func includeProviders() []string {
