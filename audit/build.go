@@ -20,6 +20,7 @@ func Build(out *Outcome, l *locale.Localizer) (*report.Report, error) {
 	scored := score.Compute(state)
 	candidates := steps(f, out.Results, state)
 
+	keys := secrets(out.Queries)
 	rep := &report.Report{
 		Domain:        f.Domain.String(),
 		DomainUnicode: f.Domain.Unicode(),
@@ -33,7 +34,7 @@ func Build(out *Outcome, l *locale.Localizer) (*report.Report, error) {
 		Results:     results(out.Results, l),
 		NextSteps:   nextSteps(state, candidates, l),
 		NotMeasured: notMeasured(scored, l),
-		Queries:     queries(out.Queries),
+		Queries:     queries(out.Queries, keys),
 		Network:     network(out),
 	}
 	code, params := verdict(f, state, scored)
@@ -45,7 +46,7 @@ func Build(out *Outcome, l *locale.Localizer) (*report.Report, error) {
 		rep.Incomplete = true
 		rep.Error = l.Text("audit.nothing-answered", check.Params{"Cause": l.Cause(c)})
 	}
-	facts, err := marshalFacts(f)
+	facts, err := marshalFacts(f, keys)
 	if err != nil {
 		return nil, fmt.Errorf("audit: facts of %s: %w", f.Domain, err)
 	}
@@ -82,7 +83,7 @@ func Unfinished(req Request, now time.Time, why string, l *locale.Localizer) *re
 	}
 }
 
-func marshalFacts(f *Facts) (map[string]json.RawMessage, error) {
+func marshalFacts(f *Facts, keys [][]byte) (map[string]json.RawMessage, error) {
 	facts := map[string]json.RawMessage{}
 	for standard, v := range map[check.Standard]any{
 		check.SPF: f.SPF, check.DKIM: f.DKIM, check.DMARC: f.DMARC, check.MTASTS: f.MTASTS, check.TLSRPT: f.TLSRPT,
@@ -92,7 +93,7 @@ func marshalFacts(f *Facts) (map[string]json.RawMessage, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", standard, err)
 		}
-		facts[string(standard)] = b
+		facts[string(standard)] = hide(b, keys)
 	}
 	return facts, nil
 }
@@ -207,7 +208,7 @@ func network(out *Outcome) report.Network {
 	return n
 }
 
-func queries(lookups []dns.Lookup) []report.Query {
+func queries(lookups []dns.Lookup, keys [][]byte) []report.Query {
 	list := make([]report.Query, len(lookups))
 	for i, q := range lookups {
 		row := report.Query{Name: q.Name.String(), Type: q.Type.String(), State: string(q.State), Answer: []string{}}
@@ -217,7 +218,7 @@ func queries(lookups []dns.Lookup) []report.Query {
 				row.Answer = append(row.Answer, "CNAME "+c.FQDN())
 			}
 			for _, r := range a.Records {
-				row.Answer = append(row.Answer, r.Data)
+				row.Answer = append(row.Answer, string(hide([]byte(r.Data), keys)))
 			}
 		}
 		if q.Error != nil {

@@ -377,14 +377,23 @@ func (s *Selector) read() {
 	}
 }
 
+// Hidden stands where a published private key would stand in a report.
+const Hidden = "(a private key, not repeated here)"
+
+// HoldsPrivateKey tells whether a text that somebody published is or holds a
+// private key. Reports must not spread it further.
+func HoldsPrivateKey(text string) bool {
+	_, problems := ParseKey(text)
+	return isSecret(problems)
+}
+
 // redact takes a published private key out of what a report shows.
 func (s *Selector) redact() {
-	const hidden = "(a private key, not repeated here)"
-	s.Record = hidden
+	s.Record = Hidden
 	a := *s.Lookup.Answer
 	a.Records = slices.Clone(a.Records)
 	for i := range a.Records {
-		a.Records[i].Data, a.Records[i].Strings = hidden, nil
+		a.Records[i].Data, a.Records[i].Strings = Hidden, nil
 	}
 	s.Lookup.Answer = &a
 }
