@@ -67,7 +67,7 @@ func TestWords(t *testing.T) {
 	for _, lang := range locale.Langs {
 		l := locale.Must(lang)
 		for _, id := range []string{
-			"verdict.pass-all", "verdict.takeover", "verdict.no-auth", "verdict.bogus", "verdict.no-dmarc", "verdict.weak-key",
+			"verdict.no-domain", "verdict.pass-all", "verdict.takeover", "verdict.no-auth", "verdict.bogus", "verdict.no-dmarc", "verdict.weak-key",
 			"verdict.policy-none", "verdict.spf-broken", "verdict.promise-broken", "verdict.clear-text", "verdict.not-told",
 			"verdict.parked-closed", "verdict.parked-open", "verdict.subdomains-open", "verdict.strip", "verdict.good", "verdict.fair",
 			"profile.reason.given", "profile.reason.has-mx", "profile.reason.mx-unknown", "profile.reason.spf-unknown",

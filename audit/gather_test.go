@@ -6,6 +6,7 @@ import (
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns/dnstest"
+	"github.com/postseal/postseal/internal/locale"
 )
 
 // TestMissingDomain audits a name that does not exist: that is one defect, not
@@ -22,6 +23,13 @@ ns1.example.   A   5.6.7.53
 	}
 	if got := failed(out); !slices.Equal(got, []string{"mx-domain-nxdomain"}) {
 		t.Errorf("got %v, want mx-domain-nxdomain alone", got)
+	}
+	rep, err := Build(out, locale.Must(locale.English))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep.Verdict.Code != "no-domain" || len(rep.NextSteps) > 0 {
+		t.Errorf("got verdict %q and %d steps, want no-domain and nothing to publish", rep.Verdict.Code, len(rep.NextSteps))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/dnssec"
 	"github.com/postseal/postseal/score"
 )
@@ -18,6 +19,9 @@ type step struct {
 // all findings that hold the same part down: mending only some of them earns
 // nothing, so they are one stair.
 func steps(f *Facts, results []check.Result, state score.State) []step {
+	if f.MX.Lookup.State == dns.StateNXDomain {
+		return nil // records cannot be published below a name that does not exist
+	}
 	s := stepper{m: measurer{f: f, by: index(results)}, f: f, state: state}
 	if f.Profile == check.ProfileParked || f.Profile == check.ProfileReceiveOnly {
 		s.closed()

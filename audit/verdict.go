@@ -2,6 +2,7 @@ package audit
 
 import (
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/score"
 )
 
@@ -10,6 +11,9 @@ import (
 // "verdict.<code>".
 func verdict(f *Facts, state score.State, s score.Score) (code string, params check.Params) {
 	params = check.Params{"Domain": f.Domain.Unicode(), "Target": ""}
+	if f.MX.Lookup.State == dns.StateNXDomain {
+		return "no-domain", params // whatever else: it would have to exist first
+	}
 	byCap := []struct {
 		cap  score.CapID
 		code string
