@@ -2,6 +2,7 @@ package dns
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -28,6 +29,10 @@ func ParseDomain(s string) (Name, error) {
 	switch {
 	case text == "":
 		return "", fmt.Errorf("dns: %q is not a domain name: it is empty", s)
+	case text == ".":
+		return "", fmt.Errorf("dns: %q is not a domain name: it has an empty label", s)
+	case isAddress(text):
+		return "", fmt.Errorf("dns: %q is not a domain name: it is an IP address", s)
 	case strings.ContainsAny(text, "/:@ \t\\"):
 		return "", fmt.Errorf("dns: %q is not a domain name: give the part after the @, without scheme, port or path", s)
 	}
@@ -45,6 +50,11 @@ func ParseDomain(s string) (Name, error) {
 		return "", fmt.Errorf("dns: %q is not a domain name: %v", s, err)
 	}
 	return n, nil
+}
+
+func isAddress(s string) bool {
+	_, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
+	return err == nil
 }
 
 // FromText makes a Name of text from a record: no IDNA mapping, only lower

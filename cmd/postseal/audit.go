@@ -1,11 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,64 +60,25 @@ func newAuditCmd(s *streams) *cobra.Command {
 
 // requests reads and checks all domains before anything is asked.
 func (o *auditOptions) requests(s *streams, args []string) ([]audit.Request, error) {
-	type line struct{ text, where string }
-	var lines []line
-	for _, a := range args {
-		if a == "-" {
-			if o.file != "" {
-				return nil, usage("give either -f or -, not both")
-			}
-			o.file = "-"
-			continue
-		}
-		lines = append(lines, line{a, ""})
-	}
-	if o.file != "" {
-		in, name := s.in, "standard input"
-		if o.file != "-" {
-			f, err := os.Open(o.file)
-			if err != nil {
-				return nil, usage("-f: %w", err)
-			}
-			defer f.Close()
-			in, name = f, o.file
-		}
-		sc := bufio.NewScanner(in)
-		for n := 1; sc.Scan(); n++ {
-			text, _, _ := strings.Cut(sc.Text(), "#")
-			if text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff")); text != "" {
-				lines = append(lines, line{text, fmt.Sprintf("%s:%d: ", name, n)})
-			}
-		}
-		if err := sc.Err(); err != nil {
-			return nil, usage("%s: %w", name, err)
-		}
-		if len(lines) == 0 {
-			return nil, usage("%s holds no domain", name)
-		}
-	}
-	if len(lines) == 0 {
-		return nil, usage("no domain given; see 'postseal audit --help'")
-	}
 	profile := check.ProfileUnknown
 	if o.profile != "" {
 		var err error
 		if profile, err = check.ParseProfile(o.profile); err != nil {
-			return nil, usage("--profile: %w", err)
+			return nil, usage("--profile %q is none of mail, send-only, receive-only, parked", o.profile)
 		}
 	}
-	var requests []audit.Request
-	seen := map[dns.Name]bool{}
-	for _, l := range lines {
-		name, err := dns.ParseDomain(l.text)
-		if err != nil {
-			return nil, usage("%s%w", l.where, err)
+	for _, sel := range o.selectors {
+		if _, err := dns.ParseDomain(sel); err != nil {
+			return nil, usage("--selector %q cannot be a DKIM selector", sel)
 		}
-		if seen[name] {
-			continue
-		}
-		seen[name] = true
-		requests = append(requests, audit.Request{Domain: name, Selectors: o.selectors, Profile: profile, ProfileSource: "flag"})
+	}
+	names, err := domainsFrom(s.in, args, o.file)
+	if err != nil {
+		return nil, err
+	}
+	requests := make([]audit.Request, len(names))
+	for i, name := range names {
+		requests[i] = audit.Request{Domain: name, Selectors: o.selectors, Profile: profile, ProfileSource: "flag"}
 	}
 	return requests, nil
 }
@@ -154,8 +114,15 @@ func exitWith(e report.Exit) error {
 	if e.Code == exitOK {
 		return nil
 	}
-	return &exit{e.Code, errors.New(strings.Join(e.Reasons, "; "))}
+	reasons := e.Reasons
+	if more := len(reasons) - reasonsShown; more > 0 {
+		reasons = append(slices.Clone(reasons[:reasonsShown]), fmt.Sprintf("and %d more", more))
+	}
+	return &exit{e.Code, errors.New(strings.Join(reasons, "; "))}
 }
+
+// reasonsShown keeps the last line a line when the list is long; the JSON has all.
+const reasonsShown = 3
 
 // audit audits all requests, a few at a time, and keeps their order.
 func (w *world) audit(ctx context.Context, requests []audit.Request, l *locale.Localizer) (*report.Document, error) {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -12,9 +11,7 @@ import (
 	"github.com/postseal/postseal/audit"
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
-	"github.com/postseal/postseal/internal/atomicfile"
 	"github.com/postseal/postseal/internal/lab"
-	"github.com/postseal/postseal/report"
 )
 
 func newDemoCmd(s *streams) *cobra.Command {
@@ -25,7 +22,7 @@ func newDemoCmd(s *streams) *cobra.Command {
 		Long: "Demo starts DNS, SMTP and HTTPS servers on free loopback ports, audits the domains that live there and\n" +
 			"writes FOLDER/report.html, a page for each domain, and FOLDER/report.json. Nothing leaves this machine.",
 		Example: "  postseal demo\n  postseal demo --out /tmp/demo --lang pt-BR",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo(cmd.Context(), s, dir, lang)
 		},
@@ -41,9 +38,7 @@ func demo(ctx context.Context, s *streams, dir, lang string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return usage("--out: %w", err)
-	}
+	outputs.index = "report"
 	world, err := lab.Start(ctx, lab.Options{})
 	if err != nil {
 		return &exit{exitUsage, fmt.Errorf("starting the demo's servers: %w", err)}
@@ -72,12 +67,7 @@ func demo(ctx context.Context, s *streams, dir, lang string) error {
 	if err := outputs.write(doc); err != nil {
 		return err
 	}
-	path := filepath.Join(dir, "report.json")
-	err = atomicfile.Write(path, 0o644, func(f *os.File) error { return report.WriteJSON(f, doc) })
-	if err != nil {
-		return &exit{exitUsage, err}
-	}
-	fmt.Fprintf(s.err, "postseal: wrote %s, a page for each domain, and %s\n", filepath.Join(dir, "report.html"), path)
+	fmt.Fprintf(s.err, "postseal: wrote %s, a page for each domain, and %s\n", filepath.Join(dir, "report.html"), filepath.Join(dir, "report.json"))
 	return nil
 }
 

@@ -29,11 +29,12 @@ func newExplainCmd(s *streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if args[0] == "score" {
+			id := strings.ToLower(args[0])
+			if id == "score" {
 				return score.WriteTableIn(s.out, l)
 			}
 			for _, m := range audit.Metas() {
-				if m.ID == args[0] {
+				if m.ID == id {
 					return explain(s.out, m, l)
 				}
 			}
@@ -50,10 +51,10 @@ func newExplainCmd(s *streams) *cobra.Command {
 func explain(w io.Writer, m *check.Meta, l *locale.Localizer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n%s\n\n", m.ID, l.Title(m))
-	fmt.Fprintf(&b, "%s: %s\n", l.Text("report.severity", nil), severities(m, l))
+	fmt.Fprintf(&b, "%s: %s\n", l.Text("explain.severity", nil), severities(m, l))
 	for i, r := range m.Refs {
 		if i == 0 {
-			fmt.Fprintf(&b, "%s: ", l.Text("report.refs", nil))
+			fmt.Fprintf(&b, "%s: ", l.Text("explain.refs", nil))
 		} else {
 			b.WriteString(", ")
 		}
@@ -68,9 +69,9 @@ func explain(w io.Writer, m *check.Meta, l *locale.Localizer) error {
 }
 
 func severities(m *check.Meta, l *locale.Localizer) string {
-	words := []string{l.Text("report.severity-"+m.Severity.String(), nil)}
+	words := []string{l.Text("report.severity."+m.Severity.String(), nil)}
 	for _, v := range m.Variants {
-		words = append(words, fmt.Sprintf("%s (%s)", l.Text("report.severity-"+v.Severity.String(), nil), v.Name))
+		words = append(words, fmt.Sprintf("%s (%s)", l.Text("report.severity."+v.Severity.String(), nil), v.Name))
 	}
 	return strings.Join(words, ", ")
 }
@@ -84,25 +85,54 @@ func ruleIDs() []string {
 	return ids
 }
 
-// didYouMean names rules that hold all words of what was typed.
+// didYouMean names the rules that are spelt nearly so, or hold what was typed.
 func didYouMean(typed string) string {
-	var near []string
+	typed = strings.ToLower(typed)
+	var near, holding []string
 	for _, id := range ruleIDs() {
-		parts := strings.Split(id, "-")
-		hits := 0
-		for _, w := range strings.Split(strings.ToLower(typed), "-") {
-			if slices.Contains(parts, w) {
-				hits++
-			}
-		}
-		if hits >= 2 || strings.Contains(id, strings.ToLower(typed)) {
+		switch {
+		case len(typed) < 100 && distance(typed, id) <= 1+len(id)/8:
 			near = append(near, id)
+		case typed != "" && strings.Contains(id, typed), sharedWords(typed, id) >= 2:
+			holding = append(holding, id)
 		}
 	}
-	if len(near) == 0 {
+	slices.SortStableFunc(near, func(a, b string) int { return distance(typed, a) - distance(typed, b) })
+	if near = append(near, holding...); len(near) == 0 {
 		return "; 'postseal rules' lists them"
 	}
-	return "; did you mean " + strings.Join(near[:min(len(near), 5)], ", ") + "?"
+	return "; did you mean " + strings.Join(near[:min(len(near), 3)], ", ") + "?"
+}
+
+func sharedWords(a, b string) int {
+	n := 0
+	for _, w := range strings.Split(a, "-") {
+		if slices.Contains(strings.Split(b, "-"), w) {
+			n++
+		}
+	}
+	return n
+}
+
+// distance is how many characters are added, dropped or changed from a to b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 func newRulesCmd(s *streams) *cobra.Command {
@@ -111,7 +141,7 @@ func newRulesCmd(s *streams) *cobra.Command {
 		Use:     "rules",
 		Short:   "List every rule",
 		Example: "  postseal rules\n  postseal rules --standard dmarc --format json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			l, err := localizer(lang)
 			if err != nil {

@@ -7,11 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
+	"regexp"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/postseal/postseal/report"
@@ -28,19 +32,42 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // streams are where a command reads and writes.
 type streams struct {
-	in       io.Reader
-	out, err io.Writer
+	in  io.Reader
+	out *stdout
+	err io.Writer
+}
+
+// stdout keeps the first error of writing: output that is lost is never
+// success, also where a caller (cobra's help) does not look at the error.
+type stdout struct {
+	w   io.Writer
+	err error
+}
+
+func (s *stdout) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	if err == nil {
+		return n, nil
+	}
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	}
+	err = fmt.Errorf("standard output: %w", err)
+	if s.err == nil {
+		s.err = err
+	}
+	return n, err
 }
 
 // tty tells whether standard output is a terminal, and how wide it is.
 func (s *streams) tty() (width int, ok bool) {
-	f, isFile := s.out.(*os.File)
+	f, isFile := s.out.w.(*os.File)
 	if !isFile || !term.IsTerminal(int(f.Fd())) {
 		return 0, false
 	}
@@ -74,17 +101,17 @@ func usage(format string, args ...any) error {
 // run carries out one call and gives the exit code. The last line on err says
 // why it is not 0.
 func run(ctx context.Context, args []string, in io.Reader, out, stderr io.Writer) int {
-	s := &streams{in, out, stderr}
-	root := newRootCmd(s)
+	s := &streams{in, &stdout{w: out}, stderr}
+	root := newRootCmd(s, args...)
 	root.SetArgs(args)
-	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	if s.out.err != nil && !errors.Is(err, s.out.err) {
+		err = s.out.err
+	}
 	if err == nil {
 		return exitOK
 	}
-	if ctx.Err() != nil {
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		fmt.Fprintln(stderr, "postseal: interrupted, nothing was written")
 		return exitInterrupted
 	}
@@ -92,14 +119,26 @@ func run(ctx context.Context, args []string, in io.Reader, out, stderr io.Writer
 	if e, ok := errors.AsType[*exit](err); ok {
 		code = e.code
 	}
-	if text := err.Error(); text != "" {
-		// What is quoted in an error may come from a stranger's record or file.
-		fmt.Fprintf(stderr, "postseal: %s\n", report.Escape(text))
+	if text := oneLine(err); text != "" {
+		fmt.Fprintf(stderr, "postseal: %s\n", text)
 	}
 	return code
 }
 
-func newRootCmd(s *streams) *cobra.Command {
+// oneLine is an error as one line that is safe on a terminal: what it quotes
+// may come from a stranger's record or file.
+func oneLine(err error) string {
+	text := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; ")
+	if m := exclusive.FindStringSubmatch(text); m != nil {
+		text = "--" + strings.ReplaceAll(m[1], " ", " and --") + " cannot be used together"
+	}
+	return report.Escape(text)
+}
+
+// exclusive is what cobra says of flags that exclude each other.
+var exclusive = regexp.MustCompile(`^if any flags in the group .* can be; \[(.*)\] were all set$`)
+
+func newRootCmd(s *streams, args ...string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "postseal",
 		Short: "Audit and publish a domain's email authentication",
@@ -117,11 +156,101 @@ func newRootCmd(s *streams) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("%w; see '%s --help'", err, cmd.CommandPath())
+		return usage("%w; see '%s --help'", flagError(err), cmd.CommandPath())
 	})
 	root.AddCommand(
 		newAuditCmd(s), newGenerateCmd(s), newExplainCmd(s), newRulesCmd(s), newRenderCmd(s),
 		newDemoCmd(s), newVersionCmd(s), newReportSchemaCmd(s),
 	)
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.SetHelpCommand(newHelpCmd())
+	root.InitDefaultCompletionCmd(args...)
+	strict(root)
 	return root
+}
+
+// flagError says what a flag's value should have been.
+func flagError(err error) error {
+	e, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err
+	}
+	want := "allowed there"
+	switch e.GetFlag().Value.Type() {
+	case "duration":
+		want = "a duration such as 30s or 2m"
+	case "int", "int64", "uint32":
+		want = "a whole number in range"
+	case "bool":
+		want = "true or false"
+	}
+	return fmt.Errorf("--%s %q is not %s", e.GetFlag().Name, e.GetValue(), want)
+}
+
+func newHelpCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Say what a command does",
+		Example: "  postseal help audit\n  postseal help generate dkim",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage("there is no command %q; 'postseal help' lists the commands", strings.Join(args, " "))
+			}
+			c.InitDefaultHelpFlag()
+			return c.Help()
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			if c, _, err := cmd.Root().Find(args); err == nil {
+				for _, sub := range c.Commands() {
+					if sub.IsAvailableCommand() {
+						names = append(names, cobra.CompletionWithDesc(sub.Name(), sub.Short))
+					}
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+}
+
+// strict makes cobra's own completion commands refuse what is not theirs, as
+// ours do: cobra would print help and call it success.
+func strict(root *cobra.Command) {
+	for _, c := range root.Commands() {
+		if c.Name() != "completion" {
+			continue
+		}
+		c.Example = "  postseal completion bash > /etc/bash_completion.d/postseal"
+		c.Args = func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("there is no completion for %q (bash, zsh, fish or powershell)", args[0])
+			}
+			return nil
+		}
+		c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		for _, shell := range c.Commands() {
+			shell.Args = noArgs
+		}
+	}
+}
+
+// noArgs refuses arguments.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("'%s' takes no argument, and %q is one; see '%[1]s --help'", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+// oneArg asks for exactly one argument and names it when it is not there.
+func oneArg(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usage("give exactly one %s; see '%s --help'", name, cmd.CommandPath())
+		}
+		return nil
+	}
 }

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"crypto/x509"
-	"fmt"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -119,7 +117,7 @@ func (f *netFlags) openWith(now func() time.Time, c clients) (*world, error) {
 		Redirect:     w.dialer.RedirectedAddr,
 	})
 	if err != nil {
-		return nil, usage("%w", err)
+		return nil, usage("%w", plain(err))
 	}
 	w.fetcher = mtasts.NewFetcher(w.dialer, c.roots, w.now, w.tape)
 	w.auditor = &audit.Auditor{
@@ -167,7 +165,7 @@ func (w *world) openTape(f *netFlags) error {
 			w.now = func() time.Time { return at }
 		}
 	case f.record != "":
-		if err := writable(f.record); err != nil {
+		if err := atomicfile.Check(f.record); err != nil {
 			return usage("--record: %w", err)
 		}
 		w.tape = tape.Recorder()
@@ -184,10 +182,14 @@ func (w *world) close() error {
 	if !w.tape.Recording() {
 		return nil
 	}
-	return atomicfile.Write(w.record, 0o644, func(f *os.File) error {
+	err := atomicfile.Write(w.record, 0o644, func(f *os.File) error {
 		_, err := w.tape.WriteTo(f)
 		return err
 	})
+	if err != nil {
+		return usage("--record: %w", err)
+	}
+	return nil
 }
 
 func loadZones(specs []string) ([]*dns.Zone, error) {
@@ -203,6 +205,10 @@ func loadZones(specs []string) ([]*dns.Zone, error) {
 		file, err := os.Open(path)
 		if err != nil {
 			return nil, usage("--zone: %w", err)
+		}
+		if info, err := file.Stat(); err == nil && info.IsDir() {
+			file.Close()
+			return nil, usage("--zone: %s is a folder", path)
 		}
 		z, err := dns.ParseZone(file, origin, path)
 		file.Close()
@@ -230,20 +236,4 @@ func loadRoots(path string) (*x509.CertPool, error) {
 		return nil, usage("--ca-file: %s holds no certificate in PEM form", path)
 	}
 	return pool, nil
-}
-
-// writable tells early that a file cannot be written where the user wants it.
-func writable(path string) error {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fmt.Errorf("%s is a folder", path)
-	}
-	dir := filepath.Dir(path)
-	info, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("%s is not a folder", dir)
-	}
-	return nil
 }

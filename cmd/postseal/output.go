@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -99,6 +101,7 @@ type outputs struct {
 	out    io.Writer
 	lang   locale.Lang
 	text   report.TextOptions
+	index  string // name of the first page of a folder, "" for the usual one
 }
 
 type outputFile struct {
@@ -121,26 +124,8 @@ func (o *outputFlags) open(s *streams, domains int) (*outputs, *locale.Localizer
 	if out.stdout.name == "html" && domains > 1 {
 		return nil, nil, usage("--format html prints one domain; use -o html=FOLDER/ for %d", domains)
 	}
-	for _, spec := range o.files {
-		name, path, ok := strings.Cut(spec, "=")
-		if !ok || path == "" {
-			return nil, nil, usage("-o %q is not FORMAT=PATH", spec)
-		}
-		f, err := formatNamed(name)
-		if err != nil {
-			return nil, nil, err
-		}
-		file := outputFile{format: f, path: path, folder: f.name == "html" && isFolder(path)}
-		switch {
-		case file.folder:
-		case f.name == "html" && domains > 1:
-			return nil, nil, usage("-o html=%s: several domains need a folder; write -o html=%s/", path, path)
-		default:
-			if err := writable(path); err != nil {
-				return nil, nil, usage("-o %s: %w", spec, err)
-			}
-		}
-		out.files = append(out.files, file)
+	if out.files, err = o.openFiles(domains); err != nil {
+		return nil, nil, err
 	}
 	width, tty := s.tty()
 	out.text = report.TextOptions{Lang: string(l.Lang), Width: width, Verbose: o.full}
@@ -157,6 +142,70 @@ func (o *outputFlags) open(s *streams, domains int) (*outputs, *locale.Localizer
 	return out, l, nil
 }
 
+// openFiles reads -o and refuses what could not be written in the end.
+func (o *outputFlags) openFiles(domains int) ([]outputFile, error) {
+	var files []outputFile
+	seen := map[string]string{}
+	for _, spec := range o.files {
+		name, path, ok := strings.Cut(spec, "=")
+		if !ok || path == "" {
+			return nil, usage("-o %q is not FORMAT=PATH", spec)
+		}
+		f, err := formatNamed(name)
+		if err != nil {
+			return nil, err
+		}
+		file := outputFile{format: f, path: path, folder: f.name == "html" && isFolder(path)}
+		if file.folder {
+			err = folderCheck(path)
+		} else {
+			err = atomicfile.Check(path)
+		}
+		switch {
+		case err != nil:
+			return nil, usage("-o %s: %w", spec, err)
+		case !file.folder && f.name == "html" && domains > 1:
+			return nil, usage("-o %s: several domains need a folder; write -o %s/", spec, spec)
+		case seen[place(path)] != "":
+			return nil, usage("-o %s and -o %s would write the same file", seen[place(path)], spec)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().IsRegular() || info.IsDir() {
+			seen[place(path)] = spec
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+// place is one spelling of a path, to tell that two are the same.
+func place(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return filepath.Clean(path)
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		return real
+	}
+	return abs
+}
+
+// folderCheck tells early that a folder cannot be made or written to.
+func folderCheck(path string) error {
+	path = filepath.Clean(path)
+	for {
+		info, err := os.Stat(path)
+		switch {
+		case err == nil && !info.IsDir():
+			return fmt.Errorf("%s is not a folder", path)
+		case err == nil:
+			return atomicfile.Check(filepath.Join(path, ".postseal"))
+		case !errors.Is(err, fs.ErrNotExist) || filepath.Dir(path) == path:
+			return err
+		}
+		path = filepath.Dir(path)
+	}
+}
+
 func isFolder(path string) bool {
 	if strings.HasSuffix(path, "/") || strings.HasSuffix(path, string(os.PathSeparator)) {
 		return true
@@ -171,16 +220,16 @@ func (o *outputs) write(d *report.Document) error {
 	for _, f := range o.files {
 		var err error
 		if f.folder {
-			_, err = report.WriteHTMLDir(f.path, d, report.HTMLOptions{Lang: string(o.lang)})
+			_, err = report.WriteHTMLDir(f.path, d, report.HTMLOptions{Lang: string(o.lang), Index: o.index})
 		} else {
 			err = atomicfile.Write(f.path, 0o644, func(w *os.File) error { return f.format.write(w, d, o) })
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("-o %s=%s: %w", f.format.name, f.path, err))
+			errs = append(errs, fmt.Errorf("-o %s=%s: %w", f.format.name, f.path, plain(err)))
 		}
 	}
 	if err := o.stdout.write(o.out, d, o); err != nil {
-		errs = append(errs, fmt.Errorf("standard output: %w", err))
+		errs = append(errs, err)
 	}
 	if len(errs) > 0 {
 		return &exit{exitUsage, errors.Join(errs...)}

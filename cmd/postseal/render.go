@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -32,9 +31,9 @@ func newRenderCmd(s *streams) *cobra.Command {
 				defer f.Close()
 				in = f
 			}
-			doc, err := report.ReadJSON(io.LimitReader(in, 1<<30))
+			doc, err := report.ReadJSON(in)
 			if err != nil {
-				return usage("%s: %w", args[0], err)
+				return usage("%s: %w", args[0], plain(err))
 			}
 			if o.lang == "" {
 				o.lang = doc.Lang
@@ -50,17 +49,10 @@ func newRenderCmd(s *streams) *cobra.Command {
 			return exitWith(doc.Exit)
 		},
 	}
+	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return []string{"json"}, cobra.ShellCompDirectiveFilterFileExt
+	}
 	o.add(cmd)
 	g.add(cmd)
 	return cmd
-}
-
-// oneArg asks for exactly one argument and names it when it is not there.
-func oneArg(name string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return usage("give exactly one %s; see '%s --help'", name, cmd.CommandPath())
-		}
-		return nil
-	}
 }

@@ -45,7 +45,7 @@ func newVersionCmd(s *streams) *cobra.Command {
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  postseal version",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintf(s.out, "postseal %s (rules %s, score %d)\n", version(), rulesVersion(), score.Version)
 			return err
@@ -58,7 +58,7 @@ func newReportSchemaCmd(s *streams) *cobra.Command {
 		Use:     "report-schema",
 		Short:   "Print the JSON Schema of --format json",
 		Example: "  postseal report-schema > postseal.schema.json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := s.out.Write(report.Schema())
 			return err
