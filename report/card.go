@@ -143,6 +143,8 @@ func (w words) cardVerdict(s *standing) string {
 		return strings.Join(parts, ", ") + "; " + passed
 	case len(parts) > 0:
 		return strings.Join(parts, ", ")
+	case s.Elsewhere != nil && s.Elsewhere.Severity >= check.Notice:
+		return clip(Escape(s.Elsewhere.Message), 300)
 	case len(s.Passed) > 0:
 		return passed
 	default:

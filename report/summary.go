@@ -50,6 +50,10 @@ type standing struct {
 	Ignored  int      // findings that the user accepts
 	Worst    *Finding // the first of the worst; nil when nothing is wrong
 	WorstIn  *Result
+
+	// Elsewhere is the worst that is wrong here and told elsewhere: the
+	// consequence of a finding of another standard. nil for none.
+	Elsewhere *Consequence
 }
 
 // standings sums up each standard that has results or facts, in report order.
@@ -95,10 +99,40 @@ func standings(r *Report) []*standing {
 		}
 	}
 	for _, s := range list {
+		s.Elsewhere = elsewhere(r, s)
 		s.State = s.judge()
 	}
 	slices.SortStableFunc(list, func(a, b *standing) int { return standardOrder(a.Standard) - standardOrder(b.Standard) })
 	return list
+}
+
+// elsewhere finds the worst consequence that stands below another standard's finding.
+func elsewhere(r *Report, s *standing) *Consequence {
+	own := map[string]bool{}
+	for _, res := range s.Results {
+		own[res.ID] = true
+	}
+	var worst *Consequence
+	for i := range r.Results {
+		if r.Results[i].Standard == s.Standard {
+			continue
+		}
+		for j := range r.Results[i].Findings {
+			f := &r.Results[i].Findings[j]
+			for k := range f.Consequences {
+				c := &f.Consequences[k]
+				if f.Ignored == nil && own[c.Rule] && (worst == nil || c.Severity > worst.Severity) {
+					worst = c
+				}
+			}
+		}
+	}
+	return worst
+}
+
+// has tells that something of that severity is wrong, told here or elsewhere.
+func (s *standing) has(severity check.Severity) bool {
+	return s.Counts[severity] > 0 || s.Elsewhere != nil && s.Elsewhere.Severity == severity
 }
 
 func standardOrder(s check.Standard) int {
@@ -111,15 +145,15 @@ func standardOrder(s check.Standard) int {
 // judge never calls good what was not seen.
 func (s *standing) judge() state {
 	switch {
-	case s.Counts[check.Error] > 0:
+	case s.has(check.Error):
 		return stateError
-	case s.Counts[check.Warning] > 0:
+	case s.has(check.Warning):
 		return stateWarning
 	case len(s.Unknown) > 0 && len(s.Passed) == 0 && s.Worst == nil:
 		return stateUnknown
 	case len(s.Unknown) > 0:
 		return statePartly
-	case s.Counts[check.Notice] > 0:
+	case s.has(check.Notice):
 		return stateNotice
 	case s.Worst == nil && s.Ignored > 0:
 		return stateAccepted

@@ -226,6 +226,8 @@ func (w words) standingLine(s *standing) string {
 			line += " (+" + w.integer(n) + ")"
 		}
 		return line
+	case s.Elsewhere != nil && s.Elsewhere.Severity >= check.Notice:
+		return Escape(s.Elsewhere.Title)
 	case s.State == statePartly:
 		return w.t("card.partly") + ": " + Escape(s.Unknown[0].Cause)
 	case s.State == stateAccepted:

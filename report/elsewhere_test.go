@@ -1,0 +1,26 @@
+package report
+
+import (
+	"testing"
+
+	"github.com/postseal/postseal/check"
+)
+
+// TestExplainedElsewhere: a standard whose only fault is told below another
+// standard's finding is not shown as good.
+func TestExplainedElsewhere(t *testing.T) {
+	r := &Report{Results: []Result{
+		{ID: "spf-missing", Standard: check.SPF, Status: check.NotApplicable, CauseCode: "explained-by"},
+		{ID: "spf-ptr", Standard: check.SPF, Status: check.Pass},
+		{ID: "mx-domain-nxdomain", Standard: check.MX, Status: check.Fail, Severity: check.Error, Findings: []Finding{{
+			Severity:     check.Error,
+			Consequences: []Consequence{{Rule: "spf-missing", Severity: check.Warning, Title: "no SPF record"}},
+		}}},
+	}}
+	for _, s := range standings(r) {
+		want := map[check.Standard]state{check.SPF: stateWarning, check.MX: stateError}[s.Standard]
+		if s.State != want {
+			t.Errorf("%s: got %v, want %v", s.Standard, s.State, want)
+		}
+	}
+}
