@@ -187,7 +187,11 @@ func netError(err error) *Error {
 	}
 	detail := err.Error()
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
-		detail = op.Op + ": " + op.Err.Error() // without our own port, which changes
+		cause := op.Err
+		if sys, ok := errors.AsType[*os.SyscallError](cause); ok {
+			cause = sys.Err // it names the operation once more
+		}
+		detail = op.Op + ": " + cause.Error() // without our own port, which changes
 	}
 	if kind == Timeout {
 		detail = "no reply"

@@ -41,16 +41,16 @@ func (g *gateFlags) judge(doc *report.Document) report.Exit {
 	var incomplete []string
 	for _, r := range doc.Reports {
 		if n := g.findings(r); n > 0 {
-			e.Reasons = append(e.Reasons, fmt.Sprintf("%s: %s at severity %s or worse", r.Domain, plural(n, "finding"), g.failOn))
+			e.Reasons = append(e.Reasons, fmt.Sprintf("%s: %s at severity %s or worse", shown(r), plural(n, "finding"), g.failOn))
 		}
 		if r.Score.Value < g.minScore {
-			e.Reasons = append(e.Reasons, fmt.Sprintf("%s: score %d is below %d", r.Domain, r.Score.Value, g.minScore))
+			e.Reasons = append(e.Reasons, fmt.Sprintf("%s: score %d is below %d", shown(r), r.Score.Value, g.minScore))
 		}
 		switch {
 		case r.Incomplete:
-			incomplete = append(incomplete, fmt.Sprintf("%s: %s", r.Domain, r.Error))
+			incomplete = append(incomplete, fmt.Sprintf("%s: %s", shown(r), r.Error))
 		case g.incomplete && r.Score.Coverage < 100:
-			incomplete = append(incomplete, fmt.Sprintf("%s: only %d of 100 points could be measured", r.Domain, r.Score.Coverage))
+			incomplete = append(incomplete, fmt.Sprintf("%s: only %d of 100 points could be measured", shown(r), r.Score.Coverage))
 		}
 	}
 	switch {
@@ -61,6 +61,14 @@ func (g *gateFlags) judge(doc *report.Document) report.Exit {
 	}
 	e.Reasons = append(e.Reasons, incomplete...)
 	return e
+}
+
+// shown is the domain as people write it.
+func shown(r *report.Report) string {
+	if r.DomainUnicode != "" {
+		return r.DomainUnicode
+	}
+	return r.Domain
 }
 
 func (g *gateFlags) findings(r *report.Report) int {
