@@ -89,8 +89,13 @@ func (s *stepper) fixes(ids ...string) []check.RecordChange {
 			continue
 		}
 		for _, finding := range r.Findings {
-			if finding.Fix != nil {
-				changes = append(changes, finding.Fix.Records...)
+			if finding.Fix == nil {
+				continue
+			}
+			for _, c := range finding.Fix.Records {
+				if changes = combine(changes, c); changes == nil {
+					return nil
+				}
 			}
 		}
 		if len(changes) > 0 {
@@ -126,41 +131,6 @@ func (s *stepper) txt(name, oldText, newText string) []check.RecordChange {
 	return []check.RecordChange{c}
 }
 
-func (s *stepper) spf() {
-	f := s.f.SPF
-	switch {
-	case s.lacks("spf-record"):
-		rule := s.failing("spf-missing", "spf-missing", "spf-multiple-records", f.PermErrorRule())
-		all := sets(score.Full, "spf-record")
-		if f.InForce() == nil {
-			all = sets(score.Full, "spf-record", "spf-limits", "spf-all", "spf-scope")
-		}
-		s.add("spf-record", rule, score.Minutes, all, s.fixes(rule), []score.CapID{"spf-broken", "no-spf-no-dmarc"})
-	case s.capped("spf-broken") != "" || s.lacks("spf-limits"):
-		rule := s.failing("spf-lookup-limit", limitRules...)
-		s.add("spf-limits", rule, score.Hours, sets(score.Full, "spf-limits"), s.fixes(rule), []score.CapID{"spf-broken"})
-	}
-	if rule := s.capped("spf-pass-all"); rule != "" {
-		s.add("spf-pass", rule, score.Minutes, sets(score.Full, "spf-all", "spf-scope"), s.fixes(rule), []score.CapID{"spf-pass-all"})
-	} else if f.InForce() != nil {
-		if s.lacks("spf-all") {
-			rule := s.failing("spf-all-missing", "spf-all-neutral", "spf-all-missing", "spf-no-mechanism")
-			s.add("spf-all", rule, score.Minutes, sets(score.Full, "spf-all"), s.fixes(rule), nil)
-		}
-		if s.lacks("spf-scope") && s.capped("takeover") == "" {
-			rule := s.failing("spf-ip-range-wide", scopeRules...)
-			s.add("spf-scope", rule, score.Hours, sets(score.Full, "spf-scope"), s.fixes(rule), nil)
-		}
-	}
-	if rule := s.capped("takeover"); rule != "" {
-		earns := map[score.CheckID]score.Part{}
-		if rule == "spf-dangling-registrable" {
-			earns = sets(score.Full, "spf-scope", "spf-limits")
-		}
-		s.add("takeover", rule, score.Minutes, earns, s.fixes(rule), []score.CapID{"takeover"})
-	}
-}
-
 // closed is what a domain that does not send needs of SPF and of its MX.
 func (s *stepper) closed() {
 	f := s.f
@@ -177,26 +147,6 @@ func (s *stepper) closed() {
 		rule := s.failing("mx-null-advised", "mx-null-advised", "mx-implicit", "mx-none")
 		s.add("mx-null", rule, score.Minutes, sets(score.Full, "mx-null"),
 			[]check.RecordChange{{Name: f.Domain.FQDN(), Type: "MX", Old: []string{}, New: []string{"0 ."}}}, nil)
-	}
-}
-
-func (s *stepper) dkim() {
-	switch {
-	case s.lacks("dkim-key"):
-		name, rule := "dkim-key", s.failing("dkim-domainkey-nxdomain", "dkim-domainkey-nxdomain", "dkim-not-a-key", "dkim-selector-not-found", "dkim-cname-broken")
-		if broken, _ := s.m.worst(check.Error, brokenKeyRules...); broken != "" {
-			name, rule = "dkim-strength", broken // there is a key, and nobody may trust it
-		}
-		s.add(name, rule, score.Hours, sets(score.Full, "dkim-key", "dkim-strength", "dkim-hygiene"), s.fixes(rule), []score.CapID{"dkim-broken-key"})
-	default:
-		if s.lacks("dkim-strength") {
-			rule := s.failing("dkim-rsa-1024", append(slices.Clone(brokenKeyRules), "dkim-rsa-1024", "dkim-ed25519-only")...)
-			s.add("dkim-strength", rule, score.Hours, sets(score.Full, "dkim-strength"), nil, []score.CapID{"dkim-broken-key"})
-		}
-		if s.lacks("dkim-hygiene") {
-			rule := s.failing("dkim-t-testing", "dkim-t-testing", "dkim-multiple-keys", "dkim-not-a-key", "dkim-p-truncated", "dkim-selector-not-found")
-			s.add("dkim-hygiene", rule, score.Minutes, sets(score.Full, "dkim-hygiene"), s.fixes(rule), nil)
-		}
 	}
 }
 
@@ -224,7 +174,7 @@ func (s *stepper) transit() {
 		if f.MTASTS.Valid && f.MTASTS.Mode() == "testing" {
 			s.add("transit-enforce", s.failing("mtasts-policy-testing", "mtasts-policy-testing"), score.Weeks, sets(score.Full, "transit-policy"), nil, nil)
 		} else {
-			rule := s.failing("mtasts-record-missing", s.mtastsFailures()...)
+			rule := s.failing("mtasts-record-missing", failuresOf(check.MTASTS, check.Warning)...)
 			s.add("transit-policy", rule, score.Hours, sets(score.Half, "transit-policy"), s.fixes(rule), nil)
 			s.add("transit-enforce", rule, score.Weeks, sets(score.Full, "transit-policy"), nil, nil, "transit-policy")
 		}
@@ -237,12 +187,12 @@ func (s *stepper) transit() {
 	}
 }
 
-// mtastsFailures are the MTA-STS rules in their order, so that the first that
-// failed names the step.
-func (s *stepper) mtastsFailures() []string {
+// failuresOf are the rules of a standard that are at least that severe, in
+// their order, so that the first that failed names a step.
+func failuresOf(standard check.Standard, least check.Severity) []string {
 	var ids []string
 	for _, m := range Metas() {
-		if m.Standard == check.MTASTS && m.Severity >= check.Warning {
+		if m.Standard == standard && m.Severity >= least {
 			ids = append(ids, m.ID)
 		}
 	}
