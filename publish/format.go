@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Zone writes the records as a zone file has them, and the content of files as
-// comments before them.
+// Zone writes the records as a zone file has them. What does not belong into
+// the zone's file stands there as a comment: the content of files, and records
+// of other zones, which name servers would not load.
 func Zone(w io.Writer, s *Set) error {
 	if err := s.check(); err != nil {
 		return err
@@ -22,24 +23,31 @@ func Zone(w io.Writer, s *Set) error {
 	}
 	for _, r := range s.Records {
 		comment(&b, "; ", r.Comment)
-		head := fmt.Sprintf("%s %d IN %s ", r.Name, r.TTL, r.Type)
-		if len(r.Strings) == 0 {
-			b.WriteString(head + r.Value + "\n")
+		if _, ours := s.host(r.Name); s.Zone != "" && !ours {
+			comment(&b, "; ", r.presentation())
 			continue
 		}
-		quoted := make([]string, len(r.Strings))
-		for i, part := range r.Strings {
-			quoted[i] = Quote(part)
-		}
-		if len(quoted) == 1 {
-			b.WriteString(head + quoted[0] + "\n")
-			continue
-		}
-		indent := "\n" + strings.Repeat(" ", len(head)+2)
-		b.WriteString(head + "( " + strings.Join(quoted, indent) + " )\n")
+		b.WriteString(r.presentation())
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// presentation is the record in the form of RFC 1035 §5, its strings below each
+// other where there are several.
+func (r *Record) presentation() string {
+	head := fmt.Sprintf("%s %d IN %s ", r.Name, r.TTL, r.Type)
+	if len(r.Strings) == 0 {
+		return head + r.Value + "\n"
+	}
+	quoted := make([]string, len(r.Strings))
+	for i, part := range r.Strings {
+		quoted[i] = Quote(part)
+	}
+	if len(quoted) == 1 {
+		return head + quoted[0] + "\n"
+	}
+	return head + "( " + strings.Join(quoted, "\n"+strings.Repeat(" ", len(head)+2)) + " )\n"
 }
 
 // Plain writes the records for a provider's web form: host, name, type and the

@@ -219,12 +219,7 @@ func (g *Generated) judgeText() {
 		g.addBy("gen-spf-long", check.Warning, check.Params{"Size": n, "Limit": longRecord})
 	}
 	if _, problems := Parse(g.Record); firstFatal(problems) != nil {
-		p := firstFatal(problems)
-		id := "gen-roundtrip"
-		if p.Rule == "spf-non-ascii" || p.Rule == "spf-control-char" {
-			id = "gen-non-ascii"
-		}
-		g.add(id, check.Error, check.Params{"Term": p.Params["Term"]})
+		g.add("gen-roundtrip", check.Error, check.Params{"Term": firstFatal(problems).Params["Term"]})
 	}
 }
 
@@ -272,8 +267,13 @@ func (g *Generated) count(ctx context.Context, r dns.Resolver, domain dns.Name) 
 	case g.Lookups >= 8:
 		g.addBy("gen-spf-lookups", check.Warning, params)
 	}
-	if voids := g.Tree.voids(); len(voids) > MaxVoids {
-		g.add("gen-spf-void", check.Warning, check.Params{"Count": len(voids), "Limit": MaxVoids, "Targets": strings.Join(targetsOf(voids), ", ")})
+	voids, variant := g.Tree.voids(), ""
+	if len(voids) <= MaxVoids {
+		voids, variant = g.Tree.tooVoid6(), "ipv6"
+	}
+	if len(voids) > MaxVoids {
+		g.Problems = append(g.Problems, check.GenProblem{ID: "gen-spf-void", Severity: check.Warning, Variant: variant,
+			Params: check.Params{"Count": len(voids), "Limit": MaxVoids, "Targets": strings.Join(targetsOf(voids), ", ")}})
 	}
 	return nil
 }

@@ -258,16 +258,25 @@ func voidLimit(f *Facts, r *check.Reporter) {
 	r.Report(found)
 }
 
-func voidLimitIPv6(f *Facts, r *check.Reporter) {
-	if f.Tree.Voids.IPv6 <= MaxVoids || len(f.Tree.voids()) > MaxVoids || f.Tree.root.passes().widest6() > 128 {
-		return
+// tooVoid6 are the terms whose look-ups are void for IPv6 senders, where those
+// are too many for them alone and some pass; else nil.
+func (t *Tree) tooVoid6() (voids []*Term) {
+	if t.Voids.IPv6 <= MaxVoids || len(t.voids()) > MaxVoids || t.root.passes().widest6() > 128 {
+		return nil
 	}
-	var voids []*Term
-	f.Tree.each(func(t *Term) {
+	t.each(func(t *Term) {
 		if t.Void.IPv6 {
 			voids = append(voids, t)
 		}
 	})
+	return voids
+}
+
+func voidLimitIPv6(f *Facts, r *check.Reporter) {
+	voids := f.Tree.tooVoid6()
+	if voids == nil {
+		return
+	}
 	found := f.about(check.Params{"Count": len(voids), "Limit": MaxVoids, "Targets": targetsOf(voids)})
 	found.Record = f.InForce().Text
 	r.Report(found)

@@ -97,8 +97,11 @@ const maxTTL = 7 * 24 * 60 * 60
 // txt adds a TXT record to the set.
 func (g *generation) txt(name dns.Name, text, source, comment string) error {
 	r, err := publish.TXT(name.FQDN(), text, source)
+	if _, ok := errors.AsType[*publish.NotASCII](err); ok {
+		err = &check.GenProblem{ID: "gen-non-ascii", Severity: check.Error, Params: check.Params{"Term": text}, Err: err}
+	}
 	if err != nil {
-		return usage("%w", err)
+		return g.refused(err)
 	}
 	r.TTL, r.Comment = g.flags.ttl, comment
 	g.set.Records = append(g.set.Records, r)
