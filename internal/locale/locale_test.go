@@ -66,6 +66,14 @@ func TestLanguages(t *testing.T) {
 			t.Errorf("%s: parameters differ: %v in English, %v in Portuguese", id, a, b)
 		}
 	}
+	for _, all := range []map[string]string{en, pt} {
+		for id, text := range all {
+			// A message is a clause: reports join it to other words.
+			if strings.Contains(id, ".message") && strings.HasSuffix(strings.TrimSpace(text), ".") {
+				t.Errorf("%s ends in a full stop: %s", id, text)
+			}
+		}
+	}
 	for id := range pt {
 		if _, ok := en[id]; !ok && !strings.HasSuffix(id, ".title") && !strings.HasSuffix(id, ".doc") {
 			t.Errorf("%s has no English", id)
