@@ -59,7 +59,9 @@ func Build(out *Outcome, l *locale.Localizer) (*report.Report, error) {
 func unanswered(f *Facts) (check.Cause, bool) {
 	own := []*dns.Lookup{&f.SPF.Lookup, &f.MX.Lookup}
 	for _, s := range f.DMARC.Steps {
-		own = append(own, &s.Lookup)
+		if s.Lookup.Name.IsUnder(f.Domain) { // what a parent publishes says nothing here
+			own = append(own, &s.Lookup)
+		}
 	}
 	for _, l := range own {
 		if !l.Unknown() {

@@ -130,6 +130,8 @@ const (
 	Loop      Kind = "loop"      // the CNAME chain never ends
 	BadName   Kind = "bad-name"  // the name cannot be asked: a label over 63 or a name over 253 octets
 	Cancelled Kind = "cancelled" // the caller's context ended
+
+	NotRecorded Kind = "not-recorded" // the recording that is played has no answer
 )
 
 // Error is "no usable answer".

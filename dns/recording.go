@@ -95,7 +95,7 @@ func (p *player) play(key string, name Name, qtype Type) (Answer, error) {
 	case err != nil:
 		return Answer{}, &Error{Name: name, Type: qtype, Kind: Malformed, Detail: err.Error(), Err: err}
 	case !ok:
-		return Answer{}, &Error{Name: name, Type: qtype, Kind: Offline, Detail: "not in the recording"}
+		return Answer{}, &Error{Name: name, Type: qtype, Kind: NotRecorded, Detail: "not in the recording"}
 	case v.Error != "":
 		return Answer{}, &Error{Name: name, Type: qtype, Kind: v.Error, Detail: v.Detail, Server: v.Server, Packets: v.Packets}
 	}

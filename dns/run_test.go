@@ -150,7 +150,7 @@ all.test. TYPE65300 \# 3 abcdef
 		t.Errorf("%d packets recorded, %d played", a, b)
 	}
 	_, err = second.Resolve(t.Context(), "unheard-of.test", dns.TypeA)
-	if e := dns.AsError(err, "", 0); e.Kind != dns.Offline || e.Detail != "not in the recording" {
+	if e := dns.AsError(err, "", 0); e.Kind != dns.NotRecorded || e.Detail != "not in the recording" {
 		t.Errorf("got %v", err)
 	}
 }

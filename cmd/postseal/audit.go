@@ -55,6 +55,7 @@ func newAuditCmd(s *streams) *cobra.Command {
 	cmd.Flags().StringVarP(&o.file, "file", "f", "", "read domains from FILE, one a line (- is standard input)")
 	cmd.Flags().StringArrayVar(&o.selectors, "selector", nil, "DKIM selector known to be in use (repeatable)")
 	cmd.Flags().StringVar(&o.profile, "profile", "", "what the domains do: mail, send-only, receive-only or parked (default: told from MX and SPF)")
+	complete(cmd, "profile", "mail", "send-only", "receive-only", "parked")
 	return cmd
 }
 

@@ -34,6 +34,11 @@ func (o *outputFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&o.color, "color", "auto", "colour in text: auto, always or never")
 	addLang(cmd, &o.lang)
 	complete(cmd, "format", formatNames()...)
+	var starts []string
+	for _, name := range formatNames() {
+		starts = append(starts, name+"=")
+	}
+	completeAs(cmd, "output", cobra.ShellCompDirectiveNoSpace, starts...)
 	complete(cmd, "color", "auto", "always", "never")
 }
 
@@ -43,9 +48,14 @@ func addLang(cmd *cobra.Command, lang *string) {
 	complete(cmd, "lang", "en", "pt-BR")
 }
 
+// complete tells the shell the words that a flag takes.
 func complete(cmd *cobra.Command, flag string, words ...string) {
+	completeAs(cmd, flag, cobra.ShellCompDirectiveNoFileComp, words...)
+}
+
+func completeAs(cmd *cobra.Command, flag string, how cobra.ShellCompDirective, words ...string) {
 	// The only error is that of a flag that does not exist.
-	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, how)); err != nil {
 		panic(err)
 	}
 }

@@ -26,11 +26,7 @@ func TestReplay(t *testing.T) {
 	}
 	common := []string{"audit", "--ca-file", ca, "--lang", "en", "--format", "json", "--dns", l.DNSAddr().String()}
 	for _, r := range l.Redirects() {
-		name := r.Name
-		if strings.Contains(name, ":") {
-			name = "[" + name + "]"
-		}
-		common = append(common, "--connect-to", fmt.Sprintf("%s:%s:%s", name, port(r.Port), r.To))
+		common = append(common, "--connect-to", r.String())
 	}
 	names := []string{"lighthouse.example", "rusty-gears.example", "sts-redirect.corner.example"}
 	call := func(args ...string) string {
@@ -59,12 +55,4 @@ func TestReplay(t *testing.T) {
 			t.Errorf("%s: the replay has %d lines, the recorded run %d", name, len(got), len(want))
 		}
 	}
-}
-
-// port writes a redirect's port as --connect-to does: 0 matches any.
-func port(p uint16) string {
-	if p == 0 {
-		return ""
-	}
-	return fmt.Sprint(p)
 }

@@ -47,6 +47,12 @@ func TestScript(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir)
 			return nil
 		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"ps": cmdPS, "lab": cmdLab, "dnsserver": cmdDNSServer, "oddserver": cmdOddServer, "lines": cmdLines, "clean": cmdClean,
 		},
@@ -96,7 +102,7 @@ func cmdLab(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), l.RootPEM(), 0o644))
 	flags := []string{"--ca-file", "ca.pem", "--dns", l.DNSAddr().String()}
 	for _, r := range l.Redirects() {
-		flags = append(flags, "--connect-to", fmt.Sprintf("%s:%s:%s", r.Name, port(r.Port), r.To))
+		flags = append(flags, "--connect-to", r.String())
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("lab"), []byte(strings.Join(flags, "\n")), 0o644))
 }

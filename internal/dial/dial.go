@@ -37,7 +37,7 @@ type Redirect struct {
 // ParseRedirect reads NAME:PORT:ADDR:PORT. IPv6 literals stand in brackets;
 // NAME and the first PORT may be empty and then match any.
 func ParseRedirect(s string) (Redirect, error) {
-	bad := fmt.Errorf("--connect-to %q is not NAME:PORT:ADDR:PORT", s)
+	bad := fmt.Errorf("--connect-to %q is not NAME:PORT:ADDR:PORT (an IPv6 address stands in brackets)", s)
 	name, rest, err := cutHost(s)
 	if err != nil {
 		return Redirect{}, bad
@@ -57,6 +57,18 @@ func ParseRedirect(s string) (Redirect, error) {
 		return Redirect{}, fmt.Errorf("%w: %q is not an address and port", bad, to)
 	}
 	return Redirect{Name: strings.ToLower(strings.TrimSuffix(name, ".")), Port: uint16(port), To: ap}, nil
+}
+
+// String writes the redirect as ParseRedirect reads it.
+func (r Redirect) String() string {
+	name, port := r.Name, ""
+	if strings.Contains(name, ":") {
+		name = "[" + name + "]"
+	}
+	if r.Port != 0 {
+		port = strconv.Itoa(int(r.Port))
+	}
+	return name + ":" + port + ":" + r.To.String()
 }
 
 func cutHost(s string) (host, rest string, err error) {

@@ -17,6 +17,9 @@ func TestParseRedirect(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("%s: got %+v, %v, want %+v", text, got, err, want)
 		}
+		if again, err := ParseRedirect(got.String()); err != nil || again != got {
+			t.Errorf("%s: written as %s and read as %+v, %v", text, got, again, err)
+		}
 	}
 	for _, text := range []string{"", "a", "a:25", "a:25:b:25", "a:99999:127.0.0.1:1", "[::1:25:127.0.0.1:1", "a:25:127.0.0.1"} {
 		if got, err := ParseRedirect(text); err == nil {
