@@ -204,7 +204,7 @@ func (d *dmarcStairs) enforce() {
 	}
 	if policy.Known && policy.Part < score.Full {
 		text := d.text(rejectAll(d.options))
-		d.stair("dmarc-reject", d.failing("dmarc-policy-quarantine", "dmarc-policy-quarantine", "dmarc-test-mode", "dmarc-policy-none"), score.Weeks,
+		d.stair("dmarc-reject", d.failing("dmarc-policy-quarantine", append([]string{"dmarc-policy-quarantine", "dmarc-test-mode"}, asNoneRules...)...), score.Weeks,
 			d.earns(text), d.publish(text), nil, ready...)
 	}
 	if d.lacks("dmarc-subdomains") {

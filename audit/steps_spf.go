@@ -1,79 +1,123 @@
 package audit
 
 import (
+	"slices"
+
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/score"
+	"github.com/postseal/postseal/spf"
 )
 
+// spf leads to one valid record that says who may send and nothing more.
 func (s *stepper) spf() {
 	f := s.f.SPF
+	m := f.Mended()
+	whole := m != nil && m.Valid && m.Limits // repairs alone make the record good
+	takeover := s.capped("takeover")
+	own := takeover == "spf-dangling-registrable"
 	switch {
+	case own && whole && m.Change(f) != nil:
+		s.add("takeover", takeover, score.Minutes, s.mendedEarns(m), s.change(m), []score.CapID{"takeover", "spf-broken"})
 	case s.lacks("spf-record"):
-		s.spfRecord()
+		s.spfRecord(m)
 	case s.capped("spf-broken") != "" || s.lacks("spf-limits"):
 		rule := s.failing("spf-lookup-limit", limitRules...)
-		s.add("spf-limits", rule, score.Hours, sets(score.Full, "spf-limits"), s.mendedSPF(), []score.CapID{"spf-broken"})
+		records := []check.RecordChange(nil)
+		if whole {
+			records = s.change(m)
+		}
+		s.add("spf-limits", rule, score.Hours, sets(score.Full, "spf-limits"), records, []score.CapID{"spf-broken"})
+	}
+	if takeover != "" && !s.offered("takeover") {
+		s.add("takeover", takeover, score.Minutes, nil, s.fixes(takeover), []score.CapID{"takeover"})
 	}
 	if rule := s.capped("spf-pass-all"); rule != "" {
 		s.add("spf-pass", rule, score.Minutes, sets(score.Full, "spf-all", "spf-scope"), s.fixes(rule), []score.CapID{"spf-pass-all"})
-	} else if f.InForce() != nil {
-		if s.lacks("spf-all") {
-			rule := s.failing("spf-all-missing", "spf-all-neutral", "spf-all-missing", "spf-no-mechanism")
-			s.add("spf-all", rule, score.Minutes, sets(score.Full, "spf-all"), s.fixes(rule), nil)
+		return
+	}
+	if f.InForce() == nil {
+		return
+	}
+	if s.lacks("spf-all") {
+		rule := s.failing("spf-all-missing", "spf-all-neutral", "spf-all-missing", "spf-no-mechanism", "spf-glued-all-swallowed")
+		records, after := s.fixes(rule), []string{}
+		if last := s.lastSPF(); last != nil { // the record is another one by then
+			after = append(after, last.Name)
+			records = nil
+			if text := m.Ending('~'); len(last.Records) == 1 && text != "" {
+				records = s.txt(s.f.Domain.FQDN(), m.Text, text)
+			}
 		}
-		if s.lacks("spf-scope") && s.capped("takeover") == "" {
-			rule := s.failing("spf-ip-range-wide", scopeRules...)
-			s.add("spf-scope", rule, score.Hours, sets(score.Full, "spf-scope"), s.fixes(rule), nil)
+		s.add("spf-all", rule, score.Minutes, sets(score.Full, "spf-all"), records, nil, after...)
+	}
+	if rule, _ := s.m.worst(check.Warning, scopeRules...); s.lacks("spf-scope") && rule != "" && rule != takeover {
+		var records []check.RecordChange
+		if s.lastSPF() == nil {
+			records = s.fixes(rule)
+		}
+		s.add("spf-scope", rule, score.Hours, sets(score.Full, "spf-scope"), records, nil)
+	}
+}
+
+// lastSPF is the step so far that publishes another SPF record, nil without one.
+func (s *stepper) lastSPF() *step {
+	for i := range s.list {
+		if slices.Contains([]string{"takeover", "spf-record", "spf-limits"}, s.list[i].Name) {
+			return &s.list[i]
 		}
 	}
-	if rule := s.capped("takeover"); rule != "" {
-		earns := map[score.CheckID]score.Part{}
-		if rule == "spf-dangling-registrable" {
-			earns = sets(score.Full, "spf-scope", "spf-limits")
-		}
-		s.add("takeover", rule, score.Minutes, earns, s.fixes(rule), []score.CapID{"takeover"})
-	}
+	return nil
 }
 
 // spfRecord leads to one valid record. All that one text can repair is
 // repaired at once: a record with one fault fewer is as broken as before.
-func (s *stepper) spfRecord() {
+func (s *stepper) spfRecord(m *spf.Mended) {
 	f := s.f.SPF
 	rule := s.failing("spf-missing", "spf-missing", "spf-multiple-records", "spf-near-miss", f.PermErrorRule())
 	closes := []score.CapID{"spf-broken", "no-spf-no-dmarc"}
-	m := f.Mended()
-	if m == nil {
-		s.add("spf-record", rule, score.Minutes, sets(score.Full, "spf-record", "spf-limits", "spf-all", "spf-scope"), s.fixes(rule), closes)
+	if m == nil || !m.Valid {
+		earned := sets(score.Full, "spf-record")
+		if f.InForce() == nil { // whoever publishes a record ends it as it should
+			earned = sets(score.Full, "spf-record", "spf-limits", "spf-all", "spf-scope")
+		}
+		var records []check.RecordChange
+		if m == nil {
+			records = s.fixes(rule)
+		}
+		for _, c := range records {
+			if rec, _ := spf.Parse(c.New[0]); len(c.New) == 1 && rec.First(spf.All) < 0 {
+				delete(earned, "spf-all")
+			}
+		}
+		s.add("spf-record", rule, score.Minutes, earned, records, closes)
 		return
 	}
-	earned := sets(score.Full, "spf-record")
-	if f.InForce() == nil { // of several, none counted for anything
-		earned = sets(score.Full, "spf-record", "spf-limits", "spf-all", "spf-scope")
-	}
-	records := s.mendedSPF()
-	if records == nil {
-		s.add("spf-record", rule, score.Hours, earned, nil, closes)
+	if !m.Limits { // valid, and receivers still give up on it: two steps
+		s.add("spf-record", rule, score.Minutes, s.mendedEarns(m), s.change(m), closes[1:])
+		s.add("spf-limits", rule, score.Hours, sets(score.Full, "spf-limits"), nil, closes[:1], "spf-record")
 		return
 	}
-	if m.Limits && s.lacks("spf-limits") {
-		earned["spf-limits"] = score.Full
-	}
-	s.add("spf-record", rule, score.Minutes, earned, records, closes)
-	if !m.Limits {
-		delete(earned, "spf-limits")
-		last := &s.list[len(s.list)-1]
-		last.Closes = []score.CapID{"no-spf-no-dmarc"}
-		s.add("spf-limits", rule, score.Hours, sets(score.Full, "spf-limits"), nil, []score.CapID{"spf-broken"}, "spf-record")
-	}
+	s.add("spf-record", rule, score.Minutes, s.mendedEarns(m), s.change(m), closes)
 }
 
-// mendedSPF is the repaired record, nil where repairs alone do not make it valid
-// or do not bring it within its limits: then somebody has to decide.
-func (s *stepper) mendedSPF() []check.RecordChange {
-	m := s.f.SPF.Mended()
-	if m == nil || !m.Valid || s.f.SPF.Valid() && !m.Limits {
-		return nil
+// mendedEarns is what the repaired record is worth.
+func (s *stepper) mendedEarns(m *spf.Mended) map[score.CheckID]score.Part {
+	earned := sets(score.Full, "spf-record")
+	if m.Limits {
+		earned["spf-limits"] = score.Full
 	}
+	if m.All == '-' || m.All == '~' {
+		earned["spf-all"] = score.Full
+	}
+	if rule, _ := s.m.worst(check.Warning, slices.DeleteFunc(slices.Clone(scopeRules), func(id string) bool {
+		return id == "spf-dangling-registrable"
+	})...); rule == "" {
+		earned["spf-scope"] = score.Full
+	}
+	return earned
+}
+
+func (s *stepper) change(m *spf.Mended) []check.RecordChange {
 	if c := m.Change(s.f.SPF); c != nil {
 		return []check.RecordChange{*c}
 	}

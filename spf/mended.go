@@ -28,7 +28,7 @@ func (f *Facts) Mended() *Mended {
 	lookups, voids, sound, within := 0, 0, true, true
 	m := &Mended{Text: n.rec.rewrite(func(i int, e *Entry, text string) string {
 		t := n.terms[i]
-		if dead(t) {
+		if dead(t) || t.Kind == Include && t.Status == "loop" { // its own name: whoever it lets pass has passed
 			return ""
 		}
 		if e.Kind.Mechanism() && e.Kind != All && n.rec.live(i) {
@@ -87,4 +87,23 @@ func (m *Mended) Change(f *Facts) *check.RecordChange {
 	}
 	c := f.change("", append([]string{}, f.Records...), []string{m.Text}).Records[0]
 	return &c
+}
+
+// Ending is the mended record with its all changed to that sign, or put in;
+// "" where a redirect decides.
+func (m *Mended) Ending(sign byte) string {
+	rec, _ := Parse(m.Text)
+	if rec.First(Redirect) >= 0 {
+		return ""
+	}
+	text := rec.rewrite(func(_ int, e *Entry, text string) string {
+		if e.Kind == All {
+			return string(sign) + "all"
+		}
+		return text
+	})
+	if m.All == 0 {
+		text += " " + string(sign) + "all"
+	}
+	return text
 }
