@@ -193,7 +193,9 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 		return nil, err
 	}
 	f.STARTTLS.Domain = req.Domain
-	if f.STARTTLS.NoHosts == "" && len(f.STARTTLS.Hosts) == 0 {
+	// That there is nothing to probe comes before why nothing was probed.
+	receives, known := f.MX.Receives()
+	if len(f.STARTTLS.Hosts) == 0 && (f.STARTTLS.NoHosts == "" || known && !receives) {
 		f.STARTTLS.NoHosts = noHosts(f.MX)
 	}
 	return f, nil

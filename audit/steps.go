@@ -175,7 +175,13 @@ func (s *stepper) transit() {
 			s.add("transit-enforce", s.failing("mtasts-policy-testing", "mtasts-policy-testing"), score.Weeks, sets(score.Full, "transit-policy"), nil, nil)
 		} else {
 			rule := s.failing("mtasts-record-missing", failuresOf(check.MTASTS, check.Warning)...)
-			s.add("transit-policy", rule, score.Hours, sets(score.Half, "transit-policy"), s.fixes(rule), nil)
+			records := s.fixes(rule)
+			if rule == "mtasts-record-missing" {
+				// The record announces a policy: published before the policy host
+				// serves one, it is a fault of its own (RFC 8461 §3.1).
+				records = nil
+			}
+			s.add("transit-policy", rule, score.Hours, sets(score.Half, "transit-policy"), records, nil)
 			s.add("transit-enforce", rule, score.Weeks, sets(score.Full, "transit-policy"), nil, nil, "transit-policy")
 		}
 	}

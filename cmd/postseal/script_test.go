@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -173,15 +172,25 @@ func cmdLines(ts *testscript.TestScript, _ bool, args []string) {
 
 func cmdClean(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range args {
-		text := ts.ReadFile(name)
-		for i, r := range text {
-			hidden := r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 || r >= 0x200b && r <= 0x200f || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0xfeff
-			if hidden {
-				ts.Fatalf("%s holds %U at octet %d: %q", name, r, i, text[max(0, i-40):min(len(text), i+40)])
-			}
-		}
-		if bytes.Contains([]byte(text), []byte("<script>alert")) {
-			ts.Fatalf("%s holds a script of a stranger", name)
+		if where := obeyed(ts.ReadFile(name)); where != "" {
+			ts.Fatalf("%s holds %s", name, where)
 		}
 	}
+}
+
+// obeyed finds what a terminal or browser would obey instead of showing:
+// control, bidi and invisible characters, and a stranger's script.
+func obeyed(text string) string {
+	hidden := func(r rune) bool {
+		return r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 || r == 0xad || r == 0x61c || r >= 0x200b && r <= 0x200f ||
+			r >= 0x2028 && r <= 0x202e || r >= 0x2060 && r <= 0x206f || r == 0xfeff || r >= 0xe0000 && r <= 0xe007f
+	}
+	i := strings.IndexFunc(text, hidden)
+	if j := strings.Index(text, "<script>alert"); i < 0 {
+		i = j
+	}
+	if i < 0 {
+		return ""
+	}
+	return fmt.Sprintf("%q", text[max(0, i-60):min(len(text), i+60)])
 }

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// nasty is what a stranger may write anywhere: an escape sequence that clears
+// the screen, a bell, line ends, bidi, invisible characters, bytes that are no
+// UTF-8, markup and template code.
+const nasty = "\x1b[2J\x1b]0;owned\x07\r\n\u202ekcab\u2066\u200b\xff\xfe\"'><script>alert(1)</script>{{.}}${x}=cmd|' /C'!A0"
+
+// zoneText writes octets as a character-string of a zone file.
+func zoneText(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		part := s[:min(len(s), 255)]
+		s = s[len(part):]
+		b.WriteByte('"')
+		for i := range len(part) {
+			if c := part[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+				fmt.Fprintf(&b, "\\%03d", c)
+			} else {
+				b.WriteByte(c)
+			}
+		}
+		b.WriteString("\" ")
+	}
+	return b.String()
+}
+
+// hostileZone is a domain that attacks whoever audits it.
+func hostileZone() string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("$ORIGIN evil.example.\n$TTL 60\n@ SOA ns root 1 2 3 4 5\n@ NS ns\nns A 5.6.7.53")
+	line("@ TXT %s", zoneText("v=spf1 include:deep0.evil.example include:wide.evil.example exists:%{i}.evil.example "+nasty+" ?all"))
+	line("@ MX 10 mx\n@ MX 20 ev\\027il\\007.evil.example.\n@ MX 30 loop-a\nmx A 5.6.7.25")
+	line("loop-a CNAME loop-b\nloop-b CNAME loop-a")
+	for i := range 60 {
+		line("chain%d CNAME chain%d", i, i+1)
+		line("deep%d TXT \"v=spf1 include:deep%d.evil.example include:deep%d.evil.example -all\"", i, i+1, i+2)
+	}
+	wide := "v=spf1"
+	for i := range 400 {
+		wide += fmt.Sprintf(" include:w%d.evil.example", i)
+		line("w%d TXT \"v=spf1 include:wide.evil.example a:w%d.evil.example ~all\"", i, i)
+	}
+	line("wide TXT %s", zoneText(wide))
+	for i := range 3000 {
+		line("@ TXT \"junk %d\"", i)
+	}
+	line("@ TXT %s", zoneText(strings.Repeat(nasty, 600)))
+	line("_dmarc TXT %s", zoneText("v=DMARC1; p=reject; rua=mailto:a@b.example,"+nasty+"; "+nasty+"="+nasty))
+	line("_mta-sts TXT %s", zoneText("v=STSv1; id="+nasty))
+	line("_smtp._tls TXT %s", zoneText("v=TLSRPTv1; rua="+nasty))
+	line("s1._domainkey TXT %s", zoneText("v=DKIM1; k=rsa; n="+nasty+"; p="+strings.Repeat("MIIB", 5500)))
+	line("s2._domainkey TXT %s", zoneText("v=DKIM1; p="+nasty))
+	line("s3._domainkey CNAME loop-a")
+	line("s4._domainkey CNAME chain0")
+	return b.String()
+}
+
+// hostileSMTP greets, offers and certifies nasty things.
+func hostileSMTP(t *testing.T) net.Addr {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: nasty[:24] + "<script>alert(1)</script>", Organization: []string{"\u202eevil\x1b[2J"}},
+		DNSNames: []string{"evil.example", "x\x1b[2J<script>alert(1)</script>"}, NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go talkNasty(conn, config)
+		}
+	}()
+	return ln.Addr()
+}
+
+func talkNasty(conn net.Conn, config *tls.Config) {
+	defer func() { conn.Close() }()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	line := strings.NewReplacer("\r", "", "\n", "").Replace(nasty)
+	fmt.Fprintf(conn, "220-%s\r\n220 %s\r\n", line, line)
+	r := bufio.NewReader(conn)
+	for {
+		cmd, err := r.ReadString('\n')
+		switch {
+		case err != nil:
+			return
+		case strings.HasPrefix(cmd, "EHLO"):
+			fmt.Fprintf(conn, "250-%s\r\n250-AUTH %s\r\n250-%s\r\n250 STARTTLS\r\n", line, line, line)
+		case strings.HasPrefix(cmd, "STARTTLS"):
+			fmt.Fprintf(conn, "220 %s\r\n", line)
+			conn = tls.Server(conn, config)
+			r = bufio.NewReader(conn)
+		default:
+			fmt.Fprintf(conn, "221 %s\r\n", line)
+		}
+	}
+}
+
+// TestHostile audits a domain, its mail host included, that means harm to who
+// reads the report. It must end soon, stay small and show nothing as it came.
+func TestHostile(t *testing.T) {
+	dir := t.TempDir()
+	zone := filepath.Join(dir, "evil.zone")
+	if err := os.WriteFile(zone, []byte(hostileZone()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	smtp := hostileSMTP(t).String()
+	files := map[string]string{"json": "", "html": "", "text": ""}
+	args := []string{"audit", "evil.example", "-v", "--color", "never", "--dns", "127.0.0.1:1", "--zone", zone, "--timeout", "40s",
+		"--selector", "s1", "--selector", "s2", "--selector", "s3", "--selector", "s4",
+		"--connect-to", ":25:" + smtp, "--connect-to", "::127.0.0.1:1", "--record", filepath.Join(dir, "tape")}
+	for name := range files {
+		files[name] = filepath.Join(dir, "evil."+name)
+		args = append(args, "-o", name+"="+files[name])
+	}
+	var out, errs bytes.Buffer
+	began := time.Now()
+	if code := run(t.Context(), args, strings.NewReader(""), &out, &errs); code != exitFindings {
+		t.Errorf("got exit code %d (%s), want %d", code, errs.String(), exitFindings)
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	check := func(name, text string) {
+		if where := obeyed(text); where != "" {
+			t.Errorf("%s holds %s", name, where)
+		}
+		if len(text) == 0 || len(text) > 8<<20 {
+			t.Errorf("%s has %d octets", name, len(text))
+		}
+	}
+	check("standard output", out.String())
+	check("standard error", errs.String())
+	for name, path := range files {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(name, string(b))
+	}
+	if !strings.Contains(out.String(), `\x1b[2J`) && !strings.Contains(out.String(), `\u001b[2J`) {
+		t.Error("what was published is not shown at all")
+	}
+	for _, args := range [][]string{
+		{"render", files["json"]},
+		{"audit", "evil.example", "--replay", filepath.Join(dir, "tape"), "--zone", zone},
+		{"render", zone},
+		{"audit", "--replay", zone, "evil.example"},
+		{"audit", "-f", files["json"]},
+		{"audit", nasty}, {"audit", "--zone", nasty, "a.example"}, {"audit", "--dns", nasty, "a.example"}, {"audit", "--" + nasty},
+		{"explain", nasty}, {nasty}, {"audit", "--offline", "a.example", "-o", "json=" + nasty + "/x"}, {"generate", "spf", nasty},
+		{"generate", "dmarc", "a.example", "--rua", nasty}, {"audit", "--connect-to", nasty, "a.example"}, {"help", nasty},
+	} {
+		out.Reset()
+		errs.Reset()
+		run(t.Context(), args, io.LimitReader(strings.NewReader(""), 0), &out, &errs)
+		if where := obeyed(out.String()); where != "" {
+			t.Errorf("%q: standard output holds %s", args, where)
+		}
+		if where := obeyed(errs.String()); where != "" {
+			t.Errorf("%q: standard error holds %s", args, where)
+		}
+		if n := strings.Count(errs.String(), "\n"); n != 1 {
+			t.Errorf("%q: %d lines on standard error: %s", args, n, errs.String())
+		}
+	}
+}
