@@ -93,8 +93,7 @@ func (a *Auditor) Audit(ctx context.Context, req Request) (*Outcome, error) {
 	out.Facts = facts
 	out.Queries = log.Entries()
 	out.Inference = infer(req, facts)
-	settle(facts, out.Inference.Profile)
-	out.Results = evaluate(facts)
+	out.Results = evaluateAs(facts, out.Inference)
 	out.Took = a.Now().Sub(out.Started)
 	return out, nil
 }

@@ -16,8 +16,7 @@ import (
 // Build scores an outcome and makes the report of it in one language.
 func Build(out *Outcome, l *locale.Localizer) (*report.Report, error) {
 	f := out.Facts
-	state := measure(f, out.Results)
-	scored := score.Compute(state)
+	state, scored := out.score()
 	candidates := steps(f, out.Results, state)
 
 	keys := secrets(out.Queries)

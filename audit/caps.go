@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"slices"
+
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dnssec"
 	"github.com/postseal/postseal/score"
@@ -8,7 +10,8 @@ import (
 
 var (
 	passAllRules    = []string{"spf-all-pass", "spf-pass-everyone-hidden", "spf-include-pass-everyone"}
-	takeoverRules   = []string{"spf-dangling-registrable", "dkim-cname-takeover", "dmarc-cname-takeover", "mtasts-record-cname-dangling", "mtasts-policy-host-dangling"}
+	takeoverRules   = []string{"spf-dangling-registrable", "dkim-cname-takeover", "dmarc-cname-takeover"}
+	danglingRules   = []string{"mtasts-record-cname-dangling", "mtasts-policy-host-dangling"}
 	brokenKeyRules  = []string{"dkim-rsa-too-short", "dkim-known-public-key", "dkim-p-private-key", "dkim-rsa-trivial-factor", "dkim-rsa-fermat", "dkim-rsa-roca", "dkim-rsa-exponent-invalid"}
 	promiseRules    = []string{"mtasts-mx-none-covered", "mtasts-mx-not-covered", "mtasts-mx-cert-invalid", "mtasts-mx-starttls-missing", "mtasts-mx-tls-old"}
 	noSTARTTLSRules = []string{"starttls-missing", "starttls-refused", "mtasts-mx-starttls-missing", "starttls-uneven"}
@@ -49,6 +52,11 @@ func (m *measurer) caps() []score.OpenCap {
 	}
 	if rule, _ := m.worst(check.Error, takeoverRules...); rule != "" {
 		open = append(open, score.OpenCap{ID: "takeover", Rule: rule})
+	}
+	for _, rule := range danglingRules { // a target that is merely gone is somebody's still
+		if r := m.by[rule]; r != nil && slices.ContainsFunc(r.Findings, func(f check.Finding) bool { return f.Variant == "unregistered" }) {
+			open = append(open, score.OpenCap{ID: "takeover", Rule: rule})
+		}
 	}
 	if f.Profile.Sends() && !f.SPF.Lookup.Unknown() && (noSPF || f.SPF.PermError()) {
 		add("spf-broken", "spf-missing", m.permErrorRules()...)

@@ -200,7 +200,11 @@ func (m *measurer) spfRecord() score.Measure {
 	if m.f.SPF.Lookup.Unknown() {
 		return m.spfUnknown()
 	}
-	return full(m.f.SPF.Valid())
+	valid := m.f.SPF.Valid()
+	if untold := m.f.SPF.Unanswered(); valid && untold != nil {
+		return score.Not(check.CauseOf(untold)) // a target without a record would make it a permerror
+	}
+	return full(valid)
 }
 
 var limitRules = []string{
@@ -264,7 +268,11 @@ func (m *measurer) spfClosed() score.Measure {
 	if m.f.SPF.Lookup.Unknown() {
 		return m.spfUnknown()
 	}
-	return full(m.f.SPF.ExactlyClosed())
+	closed, known := m.f.SPF.ExactlyClosed()
+	if !known {
+		return score.Not(check.CauseOf(m.f.SPF.Unanswered()))
+	}
+	return full(closed)
 }
 
 // DKIM
@@ -300,21 +308,25 @@ func (m *measurer) dkimStrength() score.Measure {
 		return score.Of(score.Nothing)
 	}
 	keyType, bits, ok := m.f.DKIM.Weakest()
-	switch {
-	case !ok || keyType == "rsa" && bits < 1024:
+	if !ok {
 		return score.Of(score.Nothing)
-	case keyType == "rsa" && bits >= 2048:
-		return score.Of(score.Full)
-	default:
-		return score.Of(score.Half)
 	}
+	part := keyPart(keyType, bits)
+	if untold := m.f.DKIM.Unanswered(); part > score.Nothing && untold != nil {
+		return score.Not(check.CauseOf(untold)) // the key there may be a weaker one
+	}
+	return score.Of(part)
 }
 
 func (m *measurer) dkimHygiene() score.Measure {
 	if v, done := m.dkimUnknown(); done {
 		return v
 	}
-	return full(m.f.DKIM.Hygiene())
+	clean := m.f.DKIM.Hygiene()
+	if untold := m.f.DKIM.Unanswered(); clean && untold != nil {
+		return score.Not(check.CauseOf(untold))
+	}
+	return full(clean)
 }
 
 // Transit

@@ -13,33 +13,46 @@ type Inference struct {
 	Profile check.Profile
 	Source  string // "flag", "config" or "inferred"
 	Reason  string // message code: "profile.reason.<code>"
+
+	// Open are the profiles that the domain may have where a failed look-up
+	// left Profile unknown, and Cause is that look-up.
+	Open  []check.Profile
+	Cause check.Cause
 }
 
 // infer tells the profile from MX and SPF unless the user gave one. A policy of
 // p=reject says nothing about it: senders publish that too.
 func infer(req Request, f *Facts) Inference {
 	if req.Profile != check.ProfileUnknown {
-		return Inference{req.Profile, req.ProfileSource, "given"}
+		return Inference{Profile: req.Profile, Source: req.ProfileSource, Reason: "given"}
 	}
-	in := func(p check.Profile, reason string) Inference { return Inference{p, "inferred", reason} }
-	receives, known := f.MX.Receives()
-	if !known {
-		return in(check.ProfileUnknown, "mx-unknown")
+	in := func(p check.Profile, reason string) Inference {
+		return Inference{Profile: p, Source: "inferred", Reason: reason}
 	}
-	if receives && !f.MX.Implicit {
+	between := func(reason string, cause error, open ...check.Profile) Inference {
+		i := in(check.ProfileUnknown, reason)
+		i.Open, i.Cause = open, check.CauseOf(cause)
+		return i
+	}
+	if len(f.MX.Hosts) > 0 && !f.MX.Implicit {
 		return in(check.ProfileMail, "has-mx")
 	}
 	// No MX, or a null one: what SPF lets pass decides.
-	if f.SPF.Lookup.Unknown() {
-		return in(check.ProfileUnknown, "spf-unknown")
-	}
-	if f.SPF.NamesSender() {
-		if f.MX.Null {
-			return in(check.ProfileSendOnly, "null-mx-spf-sends")
-		}
+	sends, sendsKnown := f.SPF.NamesSender()
+	switch {
+	case f.MX.Lookup.Unknown() && !sendsKnown:
+		return between("mx-unknown", f.MX.Lookup.Error, check.ProfileMail, check.ProfileSendOnly, check.ProfileParked)
+	case f.MX.Lookup.Unknown() && sends:
+		return between("mx-unknown", f.MX.Lookup.Error, check.ProfileMail, check.ProfileSendOnly)
+	case f.MX.Lookup.Unknown():
+		return between("mx-unknown", f.MX.Lookup.Error, check.ProfileMail, check.ProfileParked)
+	case !sendsKnown:
+		return between("spf-unknown", f.SPF.Unanswered(), check.ProfileSendOnly, check.ProfileParked)
+	case sends && f.MX.Null:
+		return in(check.ProfileSendOnly, "null-mx-spf-sends")
+	case sends:
 		return in(check.ProfileSendOnly, "no-mx-spf-sends")
-	}
-	if f.MX.Null {
+	case f.MX.Null:
 		return in(check.ProfileParked, "null-mx")
 	}
 	return in(check.ProfileParked, "no-mx")
@@ -57,8 +70,7 @@ func settle(f *Facts, p check.Profile) {
 		f.MTASTS.MX = f.MX.Names()
 	}
 	attribute(f)
-	if !f.SPF.Lookup.Unknown() {
-		sends := f.SPF.NamesSender()
+	if sends, known := f.SPF.NamesSender(); known {
 		f.MX.SPFSends = &sends
 	}
 	for _, h := range f.DANE.Hosts {

@@ -44,7 +44,10 @@ var Rules = []check.Rule[*Facts]{
 		Run: func(f *Facts, r *check.Reporter) {
 			if f.SPF.Lookup.Unknown() {
 				r.Unknown(f.SPF.Lookup.Error)
-			} else if q, known := f.SPF.All(); known && q == '-' && f.SPF.NamesSender() {
+				return
+			}
+			names, _ := f.SPF.NamesSender()
+			if q, known := f.SPF.All(); known && q == '-' && names {
 				r.Report(check.Finding{Subject: f.Domain.String(), Record: f.SPF.InForce().String(), Params: check.Params{"Domain": f.Domain.String()}})
 			}
 		},
@@ -99,9 +102,13 @@ var Rules = []check.Rule[*Facts]{
 				"Before: nothing at `_smtp._tls.example.com`. After: `v=TLSRPTv1; rua=mailto:tls-reports@example.com`.",
 		},
 		Applies: func(f *Facts) bool {
-			return f.Profile.Receives() && f.MTASTS.Valid && f.MTASTS.Mode() != "none"
+			return f.Profile.Receives() && (!f.MTASTS.Known() || f.MTASTS.Valid && f.MTASTS.Mode() != "none")
 		},
 		Run: func(f *Facts, r *check.Reporter) {
+			if !f.MTASTS.Known() {
+				r.Unknown(f.MTASTS.Cause())
+				return
+			}
 			if f.TLSRPT.Lookup.Unknown() {
 				r.Unknown(f.TLSRPT.Lookup.Error)
 				return
@@ -175,11 +182,19 @@ var Rules = []check.Rule[*Facts]{
 }
 
 // sendsEnforced tells that the domain sends and that its DMARC policy is
-// enforced, as far as known; an unknown policy is left to its own rule.
+// enforced, or that nobody could tell.
 func sendsEnforced(f *Facts) bool {
+	enforced, known := policyEnforced(f)
+	return f.Profile.Sends() && (enforced || !known)
+}
+
+func policyEnforced(f *Facts) (enforced, known bool) {
 	known, ok := f.DMARC.InForce()
-	p := f.DMARC.Effective.Domain.Policy
-	return f.Profile.Sends() && known && ok && (p == "quarantine" || p == "reject")
+	p := f.DMARC.Effective.Domain
+	if !known || ok && !p.Known {
+		return false, false
+	}
+	return ok && (p.Policy == "quarantine" || p.Policy == "reject"), true
 }
 
 func spfSoftfail(f *Facts, r *check.Reporter) {
@@ -215,8 +230,11 @@ func spfSoftfail(f *Facts, r *check.Reporter) {
 // unknown when none was found at the selectors tried.
 func noUsableKey(f *Facts, r *check.Reporter) {
 	found, none := f.DKIM.AnyKnown()
+	_, known := policyEnforced(f)
 	switch {
 	case found && len(f.DKIM.UsableKeys()) > 0:
+	case !known:
+		r.Unknown(check.Cause{Code: "dmarc-unknown"})
 	case none:
 		r.Report(check.Finding{
 			Subject: f.DMARC.PolicyName.String(), Record: f.DMARC.PolicyRecord,
@@ -238,9 +256,13 @@ func promise(id, title string, ref check.Ref, doc string, broken func(*starttls.
 		},
 		Applies: func(f *Facts) bool {
 			mode := f.MTASTS.Mode()
-			return f.Profile.Receives() && !f.MX.Null && f.MTASTS.Valid && (mode == "enforce" || mode == "testing")
+			return f.Profile.Receives() && !f.MX.Null && (!f.MTASTS.Known() || mode == "enforce" || mode == "testing")
 		},
 		Run: func(f *Facts, r *check.Reporter) {
+			if !f.MTASTS.Known() {
+				r.Unknown(f.MTASTS.Cause())
+				return
+			}
 			if f.STARTTLS.NoHosts != "" {
 				r.Unknown(check.Cause{Code: "smtp-" + f.STARTTLS.NoHosts})
 				return

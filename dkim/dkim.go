@@ -162,6 +162,17 @@ func (f *Facts) Weakest() (keyType string, bits int, ok bool) {
 	return keyType, bits, ok
 }
 
+// Unanswered is the failed look-up of a selector that is known to be in use,
+// nil when all were answered: its key may be weaker than those seen.
+func (f *Facts) Unanswered() error {
+	for _, s := range f.Selectors {
+		if s.Status == StatusUnknown && s.Lookup.Error != nil {
+			return s.Lookup.Error
+		}
+	}
+	return nil
+}
+
 // Hygiene tells whether no selector is in testing mode, broken or doubled.
 func (f *Facts) Hygiene() bool {
 	return !slices.ContainsFunc(f.Selectors, func(s *Selector) bool {

@@ -205,6 +205,12 @@ func nodeMissing(f *Facts, r *check.Reporter) {
 		r.Unknown(f.NodeTXT.Error)
 	case f.Node == NodeUnknown && f.NodeTXT.State == dns.StateNXDomain && f.FailedWith != nil:
 		r.Unknown(f.FailedWith) // the usual selectors have to confirm it
+	case f.Node == NodeUnknown && f.NodeTXT.State == dns.StateNXDomain:
+		for _, l := range []*dns.Lookup{&f.Random, &f.Dotted, &f.ADSP, &f.Report} {
+			if l.Unknown() {
+				r.Unknown(l.Error)
+			}
+		}
 	case f.Node == NodeMissing:
 		finding := check.Finding{Subject: f.NodeTXT.Name.String(), Params: check.Params{"Domain": f.Domain.String(), "Name": f.NodeTXT.Name.String()}}
 		if !f.Profile.Sends() {

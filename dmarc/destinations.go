@@ -111,8 +111,11 @@ func askRegistrable(ctx context.Context, r dns.Resolver, name dns.Name) dns.Look
 	l := dns.Ask(ctx, r, pslDomain(name), dns.TypeNS)
 	if l.State == dns.StateNXDomain {
 		// Below a suffix that does not exist nothing can be registered.
-		if suffix := dns.Ask(ctx, r, l.Name.Parent(), dns.TypeNS); suffix.State == dns.StateNXDomain {
+		switch suffix := dns.Ask(ctx, r, l.Name.Parent(), dns.TypeNS); suffix.State {
+		case dns.StateNXDomain:
 			return dns.Lookup{}
+		case dns.StateUnknown:
+			return suffix
 		}
 	}
 	return l

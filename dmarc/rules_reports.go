@@ -309,6 +309,8 @@ func (f *Facts) each(r *check.Reporter, do func(*Destination)) {
 func hostTakeover(f *Facts, r *check.Reporter) {
 	f.each(r, func(d *Destination) {
 		switch {
+		case d.MX.Unknown():
+			r.Unknown(d.MX.Error)
 		case d.Registrable.Unknown():
 			r.Unknown(d.Registrable.Error)
 		case d.Registrable.State == dns.StateNXDomain:

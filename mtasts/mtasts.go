@@ -40,6 +40,7 @@ type Facts struct {
 	Sibling     *dns.Lookup  `json:"sibling"`     // TXT at a name nobody made, when TXT without a candidate was found
 	Elsewhere   []dns.Lookup `json:"elsewhere"`   // TXT at names where records go by mistake, when none was found
 	Registrable []dns.Lookup `json:"registrable"` // NS of the domains that dangling aliases and foreign patterns lie in
+	Suffixes    []dns.Lookup `json:"-"`           // NS of the suffix above each, asked where the domain does not exist
 
 	Fetch  *Fetch  `json:"fetch"`  // nil when nothing was fetched
 	Policy *Policy `json:"policy"` // as far as understood; nil without a body
@@ -207,19 +208,27 @@ func (f *Facts) askRegistrable(ctx context.Context, r dns.Resolver) {
 		}
 	}
 	f.Registrable = make([]dns.Lookup, len(names))
+	f.Suffixes = make([]dns.Lookup, len(names))
 	var wg sync.WaitGroup
 	for i, n := range names {
-		wg.Go(func() { f.Registrable[i] = dns.Ask(ctx, r, n, dns.TypeNS) })
+		wg.Go(func() {
+			f.Registrable[i] = dns.Ask(ctx, r, n, dns.TypeNS)
+			if f.Registrable[i].State == dns.StateNXDomain {
+				f.Suffixes[i] = dns.Ask(ctx, r, n.Parent(), dns.TypeNS)
+			}
+		})
 	}
 	wg.Wait()
 }
 
-// unregistered tells whether the registrable domain above a name is known not to exist.
+// unregistered tells whether nobody holds the registrable domain above a name,
+// though it could be had: below a suffix that does not exist nothing can be
+// registered. What could not be looked up is not said.
 func (f *Facts) unregistered(n dns.Name) bool {
 	org := registrable(n)
 	for i := range f.Registrable {
-		if l := &f.Registrable[i]; l.Name == org && l.State == dns.StateNXDomain {
-			return true
+		if f.Registrable[i].Name == org && f.Registrable[i].State == dns.StateNXDomain {
+			return f.Suffixes[i].State == dns.StateFound || f.Suffixes[i].State == dns.StateNoData
 		}
 	}
 	return false

@@ -267,7 +267,7 @@ Remove the alias, or point it to a name that is served.
     before: _mta-sts.example.com. CNAME _mta-sts.gone-provider.example.
     after:  _mta-sts.example.com. TXT "v=STSv1; id=20261123120000"`,
 		},
-		Applies: applies(stageTXT),
+		Applies: reached(stageTXT), // a domain without mail can be spoken for as well
 		Run: judge(stageTXT, func(f *Facts, r *check.Reporter) {
 			target, ok := danglingTarget(&f.Lookup)
 			if !ok {

@@ -88,10 +88,13 @@ func (t *Fetch) at(s stage) (bool, error) {
 // applies makes the Applies of a rule: the domain receives mail, and the stage
 // was reached or nobody could tell.
 func applies(s stage) func(*Facts) bool {
+	reached := reached(s)
+	return func(f *Facts) bool { return f.Profile.Receives() && reached(f) }
+}
+
+// reached is applies whether the domain receives mail or not.
+func reached(s stage) func(*Facts) bool {
 	return func(f *Facts) bool {
-		if !f.Profile.Receives() {
-			return false
-		}
 		reached, cause := f.at(s)
 		return reached || cause != nil
 	}

@@ -140,6 +140,19 @@ func (g *Registration) unregistered() bool {
 		(g.Parent.State == dns.StateFound || g.Parent.State == dns.StateNoData)
 }
 
+// unknown is why that could not be told, nil when it was.
+func (g *Registration) unknown() error {
+	switch {
+	case g == nil:
+		return nil
+	case g.Lookup.Unknown():
+		return g.Lookup.Error
+	case g.Lookup.State == dns.StateNXDomain && g.Parent.Unknown():
+		return g.Parent.Error
+	}
+	return nil
+}
+
 // fromZoneFile tells whether an answer came from a file that the user gave.
 func fromZoneFile(l *dns.Lookup) bool {
 	return l.Answer != nil && strings.HasPrefix(l.Answer.Server, "zone ")

@@ -246,13 +246,15 @@ func family(id string) func(*Facts, *check.Reporter) {
 		if want4 {
 			lookup = func(h *Host) *dns.Lookup { return &h.A }
 		}
-		var failed error
+		var failed, other error
 		for _, h := range f.Hosts {
 			for _, a := range f.reachable(h) {
 				has[a.Is4()] = true
 			}
 			if l := lookup(h); l.Unknown() {
 				failed = l.Error
+			} else if h.unknown() != nil {
+				other = h.unknown()
 			}
 		}
 		switch {
@@ -265,6 +267,8 @@ func family(id string) func(*Facts, *check.Reporter) {
 				names = append(names, n.String())
 			}
 			r.Report(check.Finding{Subject: f.Domain.String(), Params: check.Params{"Hosts": strings.Join(names, ", ")}})
+		case other != nil:
+			r.Unknown(other)
 		}
 	})
 }

@@ -42,6 +42,7 @@ After:
 			Title: "an MX record names a host that does not exist",
 			Variants: []check.Variant{
 				{Name: "others", Severity: check.Warning},
+				{Name: "untold", Severity: check.Warning},
 				{Name: "token", Severity: check.Info},
 			},
 			Refs: []check.Ref{check.RFC(5321, "5.1")},
@@ -63,11 +64,11 @@ After:
 		Run: eachTarget("mx-target-nxdomain", func(f *Facts, r *check.Reporter, h *Host) {
 			find := f.onTarget(h, check.Params{})
 			find.Variant = f.othersWork(h)
-			if find.Variant != "" {
+			switch {
+			case find.Variant != "" && isVerificationToken(h.Name):
+				find.Variant = "token"
+			case find.Variant == "others":
 				find.Fix = f.retarget("", h, "")
-				if isVerificationToken(h.Name) {
-					find.Variant, find.Fix = "token", nil
-				}
 			}
 			r.Report(find)
 		}),
@@ -76,7 +77,7 @@ After:
 		Meta: check.Meta{
 			ID: "mx-target-no-address", Standard: check.MX, Severity: check.Error,
 			Title:    "an MX record names a host without an address",
-			Variants: []check.Variant{{Name: "others", Severity: check.Warning}},
+			Variants: []check.Variant{{Name: "others", Severity: check.Warning}, {Name: "untold", Severity: check.Warning}},
 			Refs:     []check.Ref{check.RFC(5321, "5.1")},
 			Doc: `The name exists but has neither an A nor an AAAA record, so there is nothing to connect to. With other hosts
 senders go on to the next; without, mail waits and is returned.
@@ -165,9 +166,12 @@ After:
 				if h.A.Unknown() && h.AAAA.Unknown() {
 					r.Unknown(h.A.Error)
 				}
+				if len(h.Addresses) == 0 && h.unknown() == nil {
+					continue // an alias of nothing is a defect of its own
+				}
 				for _, l := range []*dns.Lookup{&h.A, &h.AAAA} {
 					// With an implicit MX the alias is one of the mail domain: allowed.
-					if f.Implicit || !l.Found() || len(l.Answer.Chain) == 0 {
+					if f.Implicit || l.Answer == nil || len(l.Answer.Chain) == 0 {
 						continue
 					}
 					find := f.onTarget(h, check.Params{
@@ -316,6 +320,8 @@ func eachTarget(id string, report func(*Facts, *check.Reporter, *Host)) func(*Fa
 			switch d := f.defect(h); {
 			case d == id:
 				report(f, r, h)
+			case d == "mx-target-nxdomain" && id == "mx-target-unregistered" && h.Registration.unknown() != nil:
+				r.Unknown(h.Registration.unknown())
 			case d == "" && len(h.Addresses) == 0 && h.unknown() != nil && !fromNameAlone[id]:
 				r.Unknown(h.unknown())
 			case h.Over:

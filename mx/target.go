@@ -39,14 +39,20 @@ func (f *Facts) defect(h *Host) string {
 // works tells whether senders can reach the host.
 func (f *Facts) works(h *Host) bool { return !h.Over && len(f.reachable(h)) > 0 }
 
-// othersWork names the variant of a defect that other hosts make up for.
+// othersWork names the variant of a defect that other hosts make up for, or
+// might: where a failed look-up hides whether they do, the milder one.
 func (f *Facts) othersWork(h *Host) string {
+	variant := ""
 	for _, o := range f.Hosts {
-		if o != h && f.works(o) {
+		switch {
+		case o == h:
+		case f.works(o):
 			return "others"
+		case o.Over || o.unknown() != nil:
+			variant = "untold"
 		}
 	}
-	return ""
+	return variant
 }
 
 // isIPText tells whether a name is the text of an address: four numeric labels,

@@ -195,7 +195,11 @@ func allPass(f *Facts, r *check.Reporter) {
 
 func passEveryoneHidden(f *Facts, r *check.Reporter) {
 	n := f.Tree.root
-	if i := n.rec.First(All); i >= 0 && n.rec.Terms[i].Qualifier() == '+' || !n.hiddenOpen() {
+	if i := n.rec.First(All); i >= 0 && n.rec.Terms[i].Qualifier() == '+' {
+		return
+	}
+	if !n.hiddenOpen() {
+		f.undecidedRanges(r, func(t *Term) bool { return t.in == n })
 		return
 	}
 	own := n.own()
@@ -227,6 +231,21 @@ func includePassEveryone(f *Facts, r *check.Reporter) {
 		out.report(f.at(p[0], check.Params{"Via": strings.Join(names(p), " → "), "Open": p[len(p)-1].Target.String()}))
 	}
 	f.undecided(r, Include, Redirect)
+	f.undecidedRanges(r, func(t *Term) bool { return t.in != f.Tree.root })
+}
+
+// undecidedRanges says that failed look-ups kept from us what may be a huge
+// range: an exists without a macro, or addresses of which a and mx take much more.
+func (f *Facts) undecidedRanges(r *check.Reporter, which func(*Term) bool) {
+	f.Tree.each(func(t *Term) {
+		if len(t.failed) == 0 || !which(t) || !t.entry.Positive() {
+			return
+		}
+		four, six := t.entry.Lengths()
+		if t.Kind == Exists || (t.Kind == A || t.Kind == MX) && (four <= wide[4][2] || six <= wide[6][2]) {
+			r.Unknown(t.failed[0].Error)
+		}
+	})
 }
 
 // undecided says that failed look-ups of such terms kept part of the tree from us.
@@ -331,6 +350,7 @@ func ipRangeWide(f *Facts, r *check.Reporter) {
 			out.report(found)
 		}
 	}
+	f.undecidedRanges(r, func(t *Term) bool { return t.in == f.Tree.root && t.Kind != Exists })
 }
 
 func specialIP(f *Facts, r *check.Reporter) {
@@ -383,6 +403,8 @@ const (
 func totalAddresses(f *Facts, r *check.Reporter) {
 	n := f.Tree.root.passes().ipv4()
 	if n <= manyAddresses {
+		f.undecided(r, Include, Redirect)
+		f.undecidedRanges(r, func(*Term) bool { return true })
 		return
 	}
 	found := f.about(check.Params{"IPv4": int(n)})

@@ -193,38 +193,56 @@ func (f *Facts) PassesEveryone() bool {
 }
 
 // NamesSender tells whether any record at the domain names someone who may
-// send: any mechanism but all, itself or where it redirects to.
-func (f *Facts) NamesSender() bool {
+// send: any mechanism but all, itself or where it redirects to; known is false
+// when that could not be told.
+func (f *Facts) NamesSender() (names, known bool) {
 	if f.InForce() != nil {
 		return f.Tree.root.namesSender()
 	}
 	for _, text := range f.Records {
 		rec, _ := Parse(text)
 		if slices.ContainsFunc(rec.Terms, func(e Entry) bool { return e.Kind != All && (e.Kind.Mechanism() || e.Kind == Redirect) }) {
-			return true
+			return true, true
 		}
 	}
-	return false
+	return false, !f.Lookup.Unknown()
 }
 
-func (n *node) namesSender() bool {
+func (n *node) namesSender() (names, known bool) {
 	for _, t := range n.terms {
 		if t.Kind.Mechanism() && t.Kind != All || t.Kind == Invalid {
-			return true
+			return true, true
 		}
 	}
-	t := n.redirect()
-	return t != nil && (t.child == nil || t.child.namesSender())
+	switch t := n.redirect(); {
+	case t == nil:
+		return false, true
+	case t.child != nil:
+		return t.child.namesSender()
+	default: // whoever redirects to nothing, or into a macro, meant to name somebody
+		return t.Status != "unknown", t.Status != "unknown"
+	}
 }
 
 // ExactlyClosed tells whether the record is "v=spf1 -all" and nothing more, or
-// only redirects to one that is.
-func (f *Facts) ExactlyClosed() bool {
+// only redirects to one that is; known is false when that could not be told.
+func (f *Facts) ExactlyClosed() (closed, known bool) {
 	if !f.Valid() {
-		return false
+		return false, !f.Lookup.Unknown()
 	}
-	closed, _ := f.Tree.root.closed()
-	return closed
+	return f.Tree.root.closed()
+}
+
+// Unanswered is the failed look-up that keeps the record, or one that it
+// includes or redirects to, from us; nil when all were answered.
+func (f *Facts) Unanswered() error {
+	if f.Lookup.Unknown() {
+		return f.Lookup.Error
+	}
+	if errs := f.Tree.unknowns(Include, Redirect); len(errs) > 0 {
+		return errs[0]
+	}
+	return nil
 }
 
 // IncludeTargets are the names of all includes and redirects in the tree, each

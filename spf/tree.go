@@ -272,8 +272,13 @@ func (b *builder) mail(t *Term) {
 		t.Status = "permerror"
 	}
 	for _, h := range hosts {
-		t.addrs = append(t.addrs, addresses(b.l.get(h, dns.TypeA))...)
-		t.addrs = append(t.addrs, addresses(b.l.get(h, dns.TypeAAAA))...)
+		for _, qtype := range []dns.Type{dns.TypeA, dns.TypeAAAA} {
+			l := b.l.get(h, qtype)
+			t.addrs = append(t.addrs, addresses(l)...)
+			if l != nil && l.Unknown() {
+				t.failed = append(t.failed, l)
+			}
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/postseal/postseal/check"
-	"github.com/postseal/postseal/dns"
 )
 
 // Rules judge Facts, in report order.
@@ -174,7 +173,7 @@ them instead, and the reports tell who sends you mail and from which addresses.
 				return
 			}
 			finding := f.at(check.Params{"Target": target.String(), "Registrable": registrable(target).String()})
-			if f.Registrable != nil && f.Registrable.State == dns.StateNXDomain {
+			if f.unregistered {
 				finding.Variant = "unregistered"
 			}
 			finding.Fix = &check.Fix{Records: []check.RecordChange{{Name: RecordName(f.Domain).FQDN(), Type: "CNAME",

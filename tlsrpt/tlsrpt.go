@@ -34,6 +34,8 @@ type Facts struct {
 	Destinations []Destination `json:"destinations"` // the hosts of the usable URIs, each once
 
 	Problems []Problem `json:"-"` // of Record
+
+	unregistered bool // anybody could register that domain
 }
 
 // Destination is one host that reports go to.
@@ -138,6 +140,10 @@ func (f *Facts) lookAround(ctx context.Context, r dns.Resolver) {
 			wg.Go(func() {
 				l := dns.Ask(ctx, r, org, dns.TypeNS)
 				f.Registrable = &l
+				if l.State == dns.StateNXDomain { // below a suffix that does not exist nothing can be registered
+					suffix := dns.Ask(ctx, r, org.Parent(), dns.TypeNS)
+					f.unregistered = suffix.State == dns.StateFound || suffix.State == dns.StateNoData
+				}
 			})
 		}
 	}
