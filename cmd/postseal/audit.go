@@ -97,8 +97,8 @@ func (o *auditOptions) run(ctx context.Context, s *streams, requests []audit.Req
 		return err
 	}
 	doc, err := w.audit(ctx, requests, l)
-	if cerr := w.close(); err == nil && cerr != nil {
-		err = &exit{exitUsage, cerr}
+	if cerr := w.close(err); err == nil {
+		err = cerr
 	}
 	if err != nil {
 		return err

@@ -38,7 +38,7 @@ func BenchmarkOneAudit(b *testing.B) {
 		walls = append(walls, float64(time.Since(start))/float64(8*delay))
 		packets += doc.Reports[0].Network.DNSPackets
 		questions += doc.Reports[0].Network.DNSQueries
-		if err := w.close(); err != nil {
+		if err := w.close(nil); err != nil {
 			b.Fatal(err)
 		}
 	}

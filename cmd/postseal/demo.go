@@ -57,7 +57,7 @@ func demo(ctx context.Context, s *streams, dir, lang string) error {
 		requests = append(requests, audit.Request{Domain: name, Selectors: d.Selectors, Profile: check.ProfileUnknown})
 	}
 	doc, err := w.audit(ctx, requests, l)
-	if cerr := w.close(); err == nil {
+	if cerr := w.close(err); err == nil {
 		err = cerr
 	}
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
-	"io"
 	"math/big"
 	"net"
 	"os"
@@ -18,6 +17,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/postseal/postseal/dns/dnstest"
+	"github.com/postseal/postseal/report"
 )
 
 // nasty is what a stranger may write anywhere: an escape sequence that clears
@@ -83,7 +85,7 @@ func hostileSMTP(t *testing.T) net.Addr {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: nasty[:24] + "<script>alert(1)</script>", Organization: []string{"\u202eevil\x1b[2J"}},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: strings.ToValidUTF8(nasty, ""), Organization: []string{"\u202eevil\x1b[2J"}},
 		DNSNames: []string{"evil.example", "x\x1b[2J<script>alert(1)</script>"}, NotAfter: time.Now().Add(time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
@@ -134,69 +136,117 @@ func talkNasty(conn net.Conn, config *tls.Config) {
 // TestHostile audits a domain, its mail host included, that means harm to who
 // reads the report. It must end soon, stay small and show nothing as it came.
 func TestHostile(t *testing.T) {
-	dir := t.TempDir()
-	zone := filepath.Join(dir, "evil.zone")
-	if err := os.WriteFile(zone, []byte(hostileZone()), 0o644); err != nil {
+	text := hostileZone()
+	zone := filepath.Join(t.TempDir(), "evil.zone")
+	if err := os.WriteFile(zone, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	smtp := hostileSMTP(t).String()
-	files := map[string]string{"json": "", "html": "", "text": ""}
-	args := []string{"audit", "evil.example", "-v", "--color", "never", "--dns", "127.0.0.1:1", "--zone", zone, "--timeout", "40s",
-		"--selector", "s1", "--selector", "s2", "--selector", "s3", "--selector", "s4",
-		"--connect-to", ":25:" + smtp, "--connect-to", "::127.0.0.1:1", "--record", filepath.Join(dir, "tape")}
-	for name := range files {
-		files[name] = filepath.Join(dir, "evil."+name)
-		args = append(args, "-o", name+"="+files[name])
+	t.Run("zone", func(t *testing.T) {
+		auditHostile(t, "--dns", "127.0.0.1:1", "--zone", zone, "--connect-to", ":25:"+smtp)
+	})
+	t.Run("live", func(t *testing.T) {
+		auditHostile(t, "--dns", dnstest.Serve(t, text).Addr.String(), "--connect-to", ":25:"+smtp)
+	})
+}
+
+func auditHostile(t *testing.T, flags ...string) {
+	dir := t.TempDir()
+	tape := filepath.Join(dir, "tape")
+	args := append([]string{"audit", "evil.example", "-v", "--timeout", "40s", "--record", tape,
+		"--selector", "s1", "--selector", "s2", "--selector", "s3", "--selector", "s4"}, flags...)
+	args = append(args, "--connect-to", "::127.0.0.1:1")
+	files := map[string]string{}
+	for _, f := range formatNames() {
+		files[f] = filepath.Join(dir, "evil."+f)
+		args = append(args, "-o", f+"="+files[f])
 	}
-	var out, errs bytes.Buffer
 	began := time.Now()
-	if code := run(t.Context(), args, strings.NewReader(""), &out, &errs); code != exitFindings {
-		t.Errorf("got exit code %d (%s), want %d", code, errs.String(), exitFindings)
+	code, out, errs := invoke(t, args...)
+	if code != exitFindings {
+		t.Errorf("got exit code %d (%s), want %d", code, errs, exitFindings)
 	}
 	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	check := func(name, text string) {
-		if where := obeyed(text); where != "" {
-			t.Errorf("%s holds %s", name, where)
-		}
-		if len(text) == 0 || len(text) > 8<<20 {
-			t.Errorf("%s has %d octets", name, len(text))
-		}
-	}
-	check("standard output", out.String())
-	check("standard error", errs.String())
-	for name, path := range files {
+	harmless(t, "standard output", out)
+	harmless(t, "standard error", errs)
+	for f, path := range files {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		check(name, string(b))
+		harmless(t, f, string(b))
+		if f == "json" {
+			saved := parse(t, b)
+			if seen := string(saved.Reports[0].Facts["starttls"]); strings.Count(seen, "owned") < 3 {
+				t.Errorf("what the mail host said is not kept: %s", seen)
+			}
+		}
 	}
-	if !strings.Contains(out.String(), `\x1b[2J`) && !strings.Contains(out.String(), `\u001b[2J`) {
+	if !strings.Contains(out, `\x1b[2J`) {
 		t.Error("what was published is not shown at all")
 	}
+	for _, again := range [][]string{{"render", files["json"]}, {"audit", "evil.example", "--replay", tape}} {
+		_, out, errs := invoke(t, again...)
+		harmless(t, again[0], out)
+		harmless(t, again[0], errs)
+	}
+}
+
+// TestHostileCall gives nasty arguments and files to every command.
+func TestHostileCall(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte(nasty+"\n"+nasty), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, args := range [][]string{
-		{"render", files["json"]},
-		{"audit", "evil.example", "--replay", filepath.Join(dir, "tape"), "--zone", zone},
-		{"render", zone},
-		{"audit", "--replay", zone, "evil.example"},
-		{"audit", "-f", files["json"]},
-		{"audit", nasty}, {"audit", "--zone", nasty, "a.example"}, {"audit", "--dns", nasty, "a.example"}, {"audit", "--" + nasty},
-		{"explain", nasty}, {nasty}, {"audit", "--offline", "a.example", "-o", "json=" + nasty + "/x"}, {"generate", "spf", nasty},
-		{"generate", "dmarc", "a.example", "--rua", nasty}, {"audit", "--connect-to", nasty, "a.example"}, {"help", nasty},
+		{nasty}, {"--" + nasty}, {"help", nasty}, {"explain", nasty}, {"rules", "--standard", nasty}, {"completion", nasty},
+		{"render", file}, {"render", nasty}, {"demo", "--out", file + "/" + nasty},
+		{"audit", nasty}, {"audit", "--" + nasty}, {"audit", "-f", file}, {"audit", "--replay", file, "a.example"},
+		{"audit", "--offline", "--zone", file, "a.example"}, {"audit", "--offline", "--zone", nasty, "a.example"}, {"audit", "--dns", nasty, "a.example"},
+		{"audit", "--connect-to", nasty, "a.example"}, {"audit", "--ca-file", file, "a.example"}, {"audit", "--lang", nasty, "a.example"},
+		{"audit", "--offline", "a.example", "-o", "json=" + nasty + "/x"}, {"audit", "--offline", "a.example", "-o", nasty},
+		{"audit", "--timeout", nasty, "a.example"}, {"audit", "--selector", nasty, "a.example"},
+		{"generate", nasty}, {"generate", "spf", nasty}, {"generate", "dmarc", "a.example", "--rua", nasty}, {"generate", "tls-rpt", "a.example", "--rua", nasty},
+		{"generate", "spf", "a.example", "--offline", "--include", nasty}, {"generate", "spf", "a.example", "--offline", "--merge", nasty},
+		{"generate", "dkim", "a.example", "--selector", nasty}, {"generate", "mta-sts", "a.example", "--offline", "--mx", nasty},
 	} {
-		out.Reset()
-		errs.Reset()
-		run(t.Context(), args, io.LimitReader(strings.NewReader(""), 0), &out, &errs)
-		if where := obeyed(out.String()); where != "" {
-			t.Errorf("%q: standard output holds %s", args, where)
+		code, out, errs := invoke(t, args...)
+		if code != exitUsage && code != exitFindings || out != "" {
+			t.Errorf("%q: got exit code %d and standard output %q", args, code, out)
 		}
-		if where := obeyed(errs.String()); where != "" {
-			t.Errorf("%q: standard error holds %s", args, where)
-		}
-		if n := strings.Count(errs.String(), "\n"); n != 1 {
-			t.Errorf("%q: %d lines on standard error: %s", args, n, errs.String())
+		harmless(t, fmt.Sprintf("%q", args), errs)
+		if n := strings.Count(errs, "\n"); n != 1 || !strings.HasPrefix(errs, "postseal: ") || len(errs) > 2000 {
+			t.Errorf("%q: standard error has %d lines: %s", args, n, errs)
 		}
 	}
+}
+
+// invoke runs postseal in this process.
+func invoke(t *testing.T, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = run(t.Context(), args, strings.NewReader(""), &o, &e)
+	return code, o.String(), e.String()
+}
+
+func harmless(t *testing.T, name, text string) {
+	t.Helper()
+	if where := obeyed(name, text); where != "" {
+		t.Errorf("%s holds %s", name, where)
+	}
+	if len(text) == 0 || len(text) > 8<<20 {
+		t.Errorf("%s has %d octets", name, len(text))
+	}
+}
+
+func parse(t *testing.T, b []byte) *report.Document {
+	t.Helper()
+	d, err := report.ReadJSON(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }

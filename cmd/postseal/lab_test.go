@@ -37,7 +37,7 @@ func auditLab(t *testing.T, l *lab.Lab, groups ...[]lab.Domain) []*report.Report
 		}
 		reports = append(reports, doc.Reports...)
 	}
-	if err := w.close(); err != nil {
+	if err := w.close(nil); err != nil {
 		t.Fatal(err)
 	}
 	return reports

@@ -176,10 +176,11 @@ func (w *world) openTape(f *netFlags) error {
 	return nil
 }
 
-// close ends the run and writes the recording, if one was asked for.
-func (w *world) close() error {
+// close ends the run. Of a run that came to its end it writes the recording, if
+// one was asked for.
+func (w *world) close(run error) error {
 	w.run.Close()
-	if !w.tape.Recording() {
+	if run != nil || !w.tape.Recording() {
 		return nil
 	}
 	err := atomicfile.Write(w.record, 0o644, func(f *os.File) error {
