@@ -9,7 +9,7 @@ import "slices"
 // As an error it can be shown as a cause, for generators that make one thing
 // and give up at the first obstacle.
 type GenProblem struct {
-	ID       string   // "gen-spf-lookups"; never changes meaning
+	ID       string   // "gen-spf-lookups", or the rule that would report the record; never changes meaning
 	Severity Severity // of this case
 	Variant  string   // a form with words of its own, "" for the only one
 	Params   Params

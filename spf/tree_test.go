@@ -144,7 +144,7 @@ func TestGenerate(t *testing.T) {
 	for i := range 10 {
 		fmt.Fprintf(&zone, "i%d.example. TXT \"v=spf1 ip4:5.6.%d.0/24 -all\"\n", i, i)
 	}
-	zone.WriteString("deep.example. TXT \"v=spf1 include:i1.example -all\"\n")
+	zone.WriteString("deep.example. TXT \"v=spf1 include:i1.example -all\"\nexample.com. A 5.6.7.8\nmail.i1.example. A 5.6.7.8\n")
 	includes := func(n int) (out []string) {
 		for i := range n {
 			out = append(out, fmt.Sprintf("i%d.example", i))
@@ -169,6 +169,8 @@ func TestGenerate(t *testing.T) {
 		{"an address", Options{Include: []string{"5.6.7.8"}}, "v=spf1 ~all", "gen-spf-target-invalid"},
 		{"merge", Options{Merge: "v=spf1 a:mail.i1.example ip4:5.6.7.8 include=i2.example foo=bar -all", IP4: nets("5.6.7.0/24"), Include: []string{"i2.example"}},
 			"v=spf1 a:mail.i1.example include:i2.example ip4:5.6.7.0/24 -all foo=bar", ""},
+		{"nothing there", Options{A: []string{"gone.i1.example"}}, "v=spf1 a:gone.i1.example ~all", "spf-void-lookup"},
+		{"half the world", Options{IP4: nets("11.0.0.0/8")}, "v=spf1 ip4:11.0.0.0/8 ~all", "spf-ip-range-wide"},
 		{"merge ptr", Options{Merge: "v=spf1 ptr ?all"}, "v=spf1 ptr ?all", "gen-spf-permissive gen-spf-ptr"},
 	} {
 		g, err := Generate(t.Context(), dnstest.New(t, zone.String()), "example.com", tc.o)

@@ -24,7 +24,8 @@ func Generate(o Options) (string, []check.GenProblem, error) {
 		text := Encode(strings.TrimSpace(uri))
 		rec.RUA = append(rec.RUA, URI{Text: text})
 		one, faults := Parse(string(version) + "; rua=" + text)
-		if len(one.RUA) != 1 || !one.RUA[0].Usable() || hasFatal(faults) {
+		// A host is itself or an A-label: no percent-encoding makes it one.
+		if len(one.RUA) != 1 || !one.RUA[0].Usable() || hasFatal(faults) || !strings.Contains(strings.ToLower(text), one.RUA[0].Host.String()) {
 			why := ""
 			if len(faults) > 0 {
 				why = faults[0].Rule

@@ -94,7 +94,7 @@ func TestGenerate(t *testing.T) {
 			t.Errorf("%q does not read back: %v", got, faults)
 		}
 	}
-	for _, bad := range []string{"tls@example.com", "http://r.example/", "mailto:x", ""} {
+	for _, bad := range []string{"tls@example.com", "http://r.example/", "mailto:x", "", "mailto:tls@exämple.com", "https://exämple.com/"} {
 		if got, problems, err := Generate(Options{RUA: []string{bad}}); err != nil || len(problems) != 1 || problems[0].ID != "gen-tlsrpt-rua" || got != "" {
 			t.Errorf("Generate(%q) = %q, %v, %v", bad, got, problems, err)
 		}

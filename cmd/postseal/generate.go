@@ -94,6 +94,16 @@ func (g *genFlags) begin(s *streams, domain string) (*generation, error) {
 // maxTTL is a week: resolvers keep nothing longer, and a mistake would stay.
 const maxTTL = 7 * 24 * 60 * 60
 
+// itself wants the domain whose records are made, not the name of one of them.
+func (g *generation) itself() error {
+	for name := g.domain; name != dns.Root; name = name.Parent() {
+		if strings.HasPrefix(name.String(), "_") {
+			return usage("%s is the name of a record; give the domain itself", g.domain)
+		}
+	}
+	return nil
+}
+
 // txt adds a TXT record to the set.
 func (g *generation) txt(name dns.Name, text, source, comment string) error {
 	r, err := publish.TXT(name.FQDN(), text, source)

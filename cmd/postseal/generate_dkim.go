@@ -37,6 +37,9 @@ func newGenDKIMCmd(s *streams) *cobra.Command {
 		Args:    oneArg("domain"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			gen, err := g.begin(s, args[0])
+			if err == nil {
+				err = gen.itself()
+			}
 			if err != nil {
 				return err
 			}

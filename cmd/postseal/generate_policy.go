@@ -37,6 +37,9 @@ func newGenDMARCCmd(s *streams) *cobra.Command {
 		Args: oneArg("domain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			gen, err := g.begin(s, args[0])
+			if err == nil {
+				err = gen.itself()
+			}
 			if err != nil {
 				return err
 			}
@@ -128,6 +131,9 @@ func newGenMTASTSCmd(s *streams) *cobra.Command {
 		Args: oneArg("domain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			gen, err := g.begin(s, args[0])
+			if err == nil {
+				err = gen.itself()
+			}
 			if err != nil {
 				return err
 			}
@@ -237,7 +243,7 @@ func writeNew(path string, data []byte) error {
 		return &check.GenProblem{ID: "gen-file-exists", Severity: check.Error, Params: check.Params{"Path": path}, Err: err}
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("--policy-file: %w", err)
 	}
 	_, err = f.Write(data)
 	if cerr := f.Close(); err == nil {
@@ -245,7 +251,7 @@ func writeNew(path string, data []byte) error {
 	}
 	if err != nil {
 		// What we created and could not fill must not stay half-written.
-		return fmt.Errorf("writing %s: %w", path, errors.Join(err, os.Remove(path)))
+		return fmt.Errorf("--policy-file %s: %w", path, errors.Join(err, os.Remove(path)))
 	}
 	return nil
 }
@@ -260,6 +266,9 @@ func newGenTLSRPTCmd(s *streams) *cobra.Command {
 		Args:    oneArg("domain"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			gen, err := g.begin(s, args[0])
+			if err == nil {
+				err = gen.itself()
+			}
 			if err != nil {
 				return err
 			}

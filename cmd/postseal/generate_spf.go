@@ -36,6 +36,11 @@ func newGenSPFCmd(s *streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for _, name := range []string{"provider", "ip4", "ip6", "a", "mx", "include"} {
+				if list, err := cmd.Flags().GetStringSlice(name); err == nil && cmd.Flags().Changed(name) && len(list) == 0 {
+					return usage("--%s has no value", name)
+				}
+			}
 			if o.IP4, err = prefixes("--ip4", ip4, true); err != nil {
 				return err
 			}
@@ -80,8 +85,8 @@ func newGenSPFCmd(s *streams) *cobra.Command {
 	fl.StringSliceVar(&providers, "provider", nil, "include a provider by name (repeatable)")
 	fl.StringSliceVar(&ip4, "ip4", nil, "IPv4 address or network that sends (repeatable)")
 	fl.StringSliceVar(&ip6, "ip6", nil, "IPv6 address or network that sends (repeatable)")
-	fl.StringSliceVar(&o.A, "a", nil, "host whose addresses send (repeatable)")
-	fl.StringSliceVar(&o.MX, "mx", nil, "domain whose mail hosts send (repeatable)")
+	fl.StringSliceVar(&o.A, "a", nil, "host whose addresses send, DOMAIN too (repeatable)")
+	fl.StringSliceVar(&o.MX, "mx", nil, "domain whose mail hosts send, DOMAIN too (repeatable)")
 	fl.StringSliceVar(&o.Include, "include", nil, "domain whose SPF record to include (repeatable)")
 	fl.StringVar(&o.All, "all", "softfail", "what becomes of all others: softfail, fail or neutral")
 	fl.StringVar(&o.Merge, "merge", "", "an existing record whose terms to keep")
