@@ -165,8 +165,11 @@ func (p *textPrinter) steps(r *Report) {
 		if s.Gain == 0 {
 			gain = fmt.Sprintf("→ %d %s", s.ScoreAfter, s.GradeAfter)
 		}
-		p.line(fmt.Sprintf("%2d  ", i+1), p.wrap("    ", Escape(s.Title)),
-			"  ", p.tone(gradeTone(s.GradeAfter), gain), "  ", p.tone("muted", p.effort(s.Effort)))
+		title, effort, between := Escape(s.Title), p.effort(s.Effort), "  "
+		if utf8.RuneCountInString(title+gain+effort)+8 > p.opts.Width {
+			between = "\n    "
+		}
+		p.line(fmt.Sprintf("%2d  ", i+1), p.wrap("    ", title), between, p.tone(gradeTone(s.GradeAfter), gain), "  ", p.tone("muted", effort))
 		for _, c := range s.Records {
 			p.change(c)
 		}
@@ -285,8 +288,8 @@ func (w words) ignored(i *Ignored) string {
 }
 
 func (p *textPrinter) notMeasured(r *Report) {
-	if len(r.NotMeasured) == 0 {
-		return
+	if len(r.NotMeasured) == 0 || r.Incomplete && !p.opts.Verbose {
+		return // of what was cut short the first lines say why
 	}
 	p.line()
 	var parts, checks []string

@@ -19,18 +19,18 @@ import (
 
 // outputFlags say what is printed and written.
 type outputFlags struct {
-	format string
-	files  []string
-	lang   string
-	color  string
-	full   bool
+	format  string
+	files   []string
+	lang    string
+	color   string
+	verbose bool
 }
 
 func (o *outputFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&o.format, "format", "text", "what standard output gets: "+strings.Join(formatNames(), ", "))
 	fl.StringArrayVarP(&o.files, "output", "o", nil, "also write FORMAT=PATH; html=FOLDER/ writes an index and a page a domain (repeatable)")
-	fl.BoolVarP(&o.full, "verbose", "v", false, "text: show every finding, not only the most important")
+	fl.BoolVarP(&o.verbose, "verbose", "v", false, "text: show every finding, not only the most important")
 	fl.StringVar(&o.color, "color", "auto", "colour in text: auto, always or never")
 	addLang(cmd, &o.lang)
 	complete(cmd, "format", formatNames()...)
@@ -138,7 +138,7 @@ func (o *outputFlags) open(s *streams, domains int) (*outputs, *locale.Localizer
 		return nil, nil, err
 	}
 	width, tty := s.tty()
-	out.text = report.TextOptions{Lang: string(l.Lang), Width: width, Verbose: o.full}
+	out.text = report.TextOptions{Lang: string(l.Lang), Width: width, Verbose: o.verbose}
 	switch o.color {
 	case "always":
 		out.text.Color = true
