@@ -92,7 +92,7 @@ func (h *host) mail(ctx context.Context, r dns.Resolver, name dns.Name) {
 		wg.Go(func() { h.aaaa = dns.Ask(ctx, r, name, dns.TypeAAAA) })
 		wg.Wait()
 	case dns.StateNXDomain:
-		h.org = askRegistrable(ctx, r, name)
+		h.org = askRegistrable(ctx, r, h.mx.Answer.Owner())
 	}
 }
 

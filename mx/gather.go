@@ -73,8 +73,19 @@ func (h *Host) gather(ctx context.Context, r dns.Resolver, domain dns.Name, opts
 		opts.Each(h)
 	}
 	if h.nxdomain() && len(h.Addresses) == 0 {
-		h.Registration = registration(ctx, r, h.Name, domain)
+		h.Registration = registration(ctx, r, h.end(), domain)
 	}
+}
+
+// end is the name that does not exist: the host's own, or the one that its
+// alias leads to.
+func (h *Host) end() dns.Name {
+	for _, l := range []*dns.Lookup{&h.A, &h.AAAA} {
+		if l.State == dns.StateNXDomain {
+			return l.Answer.Owner()
+		}
+	}
+	return h.Name
 }
 
 // addresses asks for both families at once.

@@ -124,7 +124,7 @@ func (l *lookups) record(name dns.Name) {
 		return
 	}
 	l.ask(name, dns.TypeTXT, func(answer *dns.Lookup) {
-		l.undelegated(name, answer)
+		l.undelegated(answer)
 		if texts, _ := recordTexts(answer); len(texts) == 1 {
 			rec, _ := Parse(texts[0])
 			l.terms(name, rec)
@@ -140,7 +140,7 @@ func (l *lookups) terms(owner dns.Name, rec *Record) {
 		if target == "" || !rec.live(i) {
 			continue
 		}
-		follow := func(answer *dns.Lookup) { l.undelegated(target, answer) }
+		follow := l.undelegated
 		switch e.Kind {
 		case Include, Redirect:
 			l.record(target)
@@ -164,12 +164,13 @@ func (l *lookups) terms(owner dns.Name, rec *Record) {
 }
 
 // undelegated asks, for a target that does not exist, whether anyone holds the
-// domain it lies in: the registrable part at its parent, and the suffix.
-func (l *lookups) undelegated(target dns.Name, answer *dns.Lookup) {
+// domain it lies in, or its alias leads to: the registrable part at its parent,
+// and the suffix.
+func (l *lookups) undelegated(answer *dns.Lookup) {
 	if answer.State != dns.StateNXDomain {
 		return
 	}
-	if reg, suffix := registrable(target); reg != "" && reg != l.own {
+	if reg, suffix := registrable(answer.Answer.Owner()); reg != "" && reg != l.own {
 		l.ask(reg, dns.TypeNS, nil)
 		l.ask(suffix, dns.TypeNS, nil)
 	}

@@ -205,6 +205,14 @@ func redirectIgnored(f *Facts, r *check.Reporter) {
 	span := rec.Terms[redirect].Span
 	found := f.inRecord(&span, check.Params{"Term": rec.Terms[redirect].Text, "All": rec.Terms[all].Text})
 	found.Fix = f.replace("", body+" "+last)
+	if rec.Terms[redirect].Target(f.Domain) == f.Domain { // followed, it would never end
+		found.Fix = f.replace("", rec.rewrite(func(_ int, e *Entry, text string) string {
+			if e.Kind == Redirect {
+				return ""
+			}
+			return text
+		}))
+	}
 	r.Report(found)
 }
 

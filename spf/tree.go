@@ -203,7 +203,7 @@ func (b *builder) asked(t *Term, qtype dns.Type) {
 		t.failed = append(t.failed, t.lookup)
 	}
 	if t.lookup.State == dns.StateNXDomain {
-		if reg, suffix := registrable(t.Target); reg != "" {
+		if reg, suffix := registrable(t.lookup.Answer.Owner()); reg != "" {
 			t.reg, t.delegation, t.suffix = reg, b.l.get(reg, dns.TypeNS), b.l.get(suffix, dns.TypeNS)
 		}
 	}
@@ -349,9 +349,14 @@ func (t *Term) path() []string {
 	return append(names, t.in.owner.String())
 }
 
-// external tells whether the target lies outside the organisation of domain.
+// external tells whether the target lies outside the organisation of domain,
+// itself or where its alias leads.
 func (t *Term) external(domain dns.Name) bool {
+	end := t.Target
+	if t.lookup != nil && t.lookup.Answer != nil {
+		end = t.lookup.Answer.Owner()
+	}
 	own, _ := registrable(domain)
-	reg, _ := registrable(t.Target)
-	return own != reg && !t.Target.IsUnder(domain)
+	reg, _ := registrable(end)
+	return own != reg && !end.IsUnder(domain)
 }

@@ -209,3 +209,17 @@ func ExampleParse() {
 	// spf-space-inside-term ip4:5.6.7.8
 	// spf-glued-all include:_spf.example.net ~all
 }
+
+// TestRedirectToItself: beside all it is harmless, and the fix must not make it
+// the loop that it would be without.
+func TestRedirectToItself(t *testing.T) {
+	f := gather(t, "example.com. TXT \"v=spf1 mx redirect=EXAMPLE.com ~all\"\nexample.com. MX 10 a.example.com.")
+	for _, r := range check.Evaluate(Rules, f) {
+		if r.Rule.ID != "spf-redirect-ignored" {
+			continue
+		}
+		if got := r.Findings[0].Fix.Records[0].New[0]; got != "v=spf1 mx ~all" {
+			t.Errorf("fix is %q", got)
+		}
+	}
+}
