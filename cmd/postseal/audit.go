@@ -52,9 +52,9 @@ func newAuditCmd(s *streams) *cobra.Command {
 	o.net.add(cmd)
 	o.out.add(cmd)
 	o.gate.add(cmd)
-	cmd.Flags().StringVarP(&o.file, "file", "f", "", "read domains from FILE, one a line (- is standard input)")
-	cmd.Flags().StringArrayVar(&o.selectors, "selector", nil, "DKIM selector known to be in use (repeatable)")
-	cmd.Flags().StringVar(&o.profile, "profile", "", "what the domains do: mail, send-only, receive-only or parked (default: told from MX and SPF)")
+	cmd.Flags().StringVarP(&o.file, "file", "f", "", "read domains from `FILE`, one a line (- is standard input)")
+	cmd.Flags().StringArrayVar(&o.selectors, "selector", nil, "DKIM `SELECTOR` known to be in use (repeatable)")
+	cmd.Flags().StringVar(&o.profile, "profile", "", "what the domains do, `PROFILE`: mail, send-only, receive-only or parked (default: told from MX and SPF)")
 	complete(cmd, "profile", "mail", "send-only", "receive-only", "parked")
 	return cmd
 }

@@ -27,7 +27,7 @@ func newDemoCmd(s *streams) *cobra.Command {
 			return demo(cmd.Context(), s, dir, lang)
 		},
 	}
-	cmd.Flags().StringVar(&dir, "out", "postseal-demo", "folder to write the reports to")
+	cmd.Flags().StringVar(&dir, "out", "postseal-demo", "`FOLDER` to write the reports to")
 	addLang(cmd, &lang)
 	return cmd
 }

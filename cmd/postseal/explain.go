@@ -164,8 +164,8 @@ func newRulesCmd(s *streams) *cobra.Command {
 		},
 	}
 	addLang(cmd, &lang)
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
-	cmd.Flags().StringVar(&standard, "standard", "", "only the rules of one standard")
+	cmd.Flags().StringVar(&format, "format", "text", "print as `FORMAT`: text or json")
+	cmd.Flags().StringVar(&standard, "standard", "", "only the rules of one `STANDARD`")
 	complete(cmd, "format", "text", "json")
 	names := make([]string, len(check.Standards))
 	for i, n := range check.Standards {

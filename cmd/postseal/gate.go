@@ -17,8 +17,8 @@ type gateFlags struct {
 }
 
 func (g *gateFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&g.failOn, "fail-on", "error", "exit 1 at findings of this severity or worse: error, warning, notice, info or none")
-	cmd.Flags().IntVar(&g.minScore, "min-score", 0, "exit 1 when a score is below this")
+	cmd.Flags().StringVar(&g.failOn, "fail-on", "error", "exit 1 at findings of this `SEVERITY` or worse: error, warning, notice, info, none")
+	cmd.Flags().IntVar(&g.minScore, "min-score", 0, "exit 1 when a score is below `N`")
 	complete(cmd, "fail-on", "error", "warning", "notice", "info", "none")
 	cmd.Flags().BoolVar(&g.incomplete, "fail-on-incomplete", false, "exit 3 when anything could not be measured")
 }

@@ -162,6 +162,8 @@ func newRootCmd(s *streams, args ...string) *cobra.Command {
 		newAuditCmd(s), newGenerateCmd(s), newExplainCmd(s), newRulesCmd(s), newRenderCmd(s),
 		newDemoCmd(s), newVersionCmd(s), newReportSchemaCmd(s),
 	)
+	// A flag's text is wrapped rather than cut by the terminal.
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 100"))
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)

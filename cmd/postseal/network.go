@@ -39,24 +39,24 @@ type netFlags struct {
 func (f *netFlags) add(cmd *cobra.Command) {
 	f.addDNS(cmd)
 	fl := cmd.Flags()
-	fl.StringVar(&f.record, "record", "", "write every answer of the run to FILE")
-	fl.StringVar(&f.replay, "replay", "", "take every answer from a FILE that --record wrote")
-	fl.StringArrayVar(&f.connectTo, "connect-to", nil, "send HTTPS and SMTP connections elsewhere, NAME:PORT:ADDRESS:PORT (repeatable)")
+	fl.StringVar(&f.record, "record", "", "write every answer of the run to `FILE`")
+	fl.StringVar(&f.replay, "replay", "", "take every answer from a `FILE` that --record wrote")
+	fl.StringArrayVar(&f.connectTo, "connect-to", nil, "send HTTPS and SMTP connections to `ELSEWHERE`, NAME:PORT:ADDR:PORT (repeatable)")
 	fl.BoolVar(&f.allowPrivate, "allow-private", false, "connect to private and other special-purpose addresses too")
 	fl.BoolVar(&f.noSMTP, "no-smtp", false, "do not probe the mail ports")
-	fl.StringVar(&f.helo, "helo", "", "name to give in EHLO (default: this machine's)")
+	fl.StringVar(&f.helo, "helo", "", "`NAME` to give in EHLO (default: this machine's)")
 	cmd.MarkFlagsMutuallyExclusive("record", "replay")
 	cmd.MarkFlagsMutuallyExclusive("offline", "record")
 }
 
 func (f *netFlags) addDNS(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.StringArrayVar(&f.servers, "dns", []string{"system"}, "resolver: system, ADDRESS, ADDRESS:PORT, tls://HOST or https://HOST/PATH (repeatable)")
-	fl.StringArrayVar(&f.zones, "zone", nil, "answer from this zone file, [ORIGIN=]FILE (repeatable)")
+	fl.StringArrayVar(&f.servers, "dns", []string{"system"}, "ask `RESOLVER`: system, ADDRESS[:PORT], tls://HOST or https://HOST/PATH (repeatable)")
+	fl.StringArrayVar(&f.zones, "zone", nil, "answer from this zone file, `[ORIGIN=]FILE` (repeatable)")
 	fl.BoolVar(&f.offline, "offline", false, "let nothing leave this machine; what zone files do not answer is unknown")
-	fl.StringVar(&f.caFile, "ca-file", "", "trust the certificate authorities in this PEM FILE besides the system's")
+	fl.StringVar(&f.caFile, "ca-file", "", "trust the authorities in this PEM `FILE` besides the system's")
 	fl.BoolVar(&f.trustAD, "trust-ad", false, "believe the resolver's word on DNSSEC although the path to it is open")
-	fl.DurationVar(&f.timeout, "timeout", time.Minute, "give up on a domain after this long")
+	fl.DurationVar(&f.timeout, "timeout", time.Minute, "give up on a domain after this `TIME`")
 }
 
 // world is everything an audit asks, opened from the flags.

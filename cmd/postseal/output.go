@@ -28,10 +28,10 @@ type outputFlags struct {
 
 func (o *outputFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.StringVar(&o.format, "format", "text", "what standard output gets: "+strings.Join(formatNames(), ", "))
-	fl.StringArrayVarP(&o.files, "output", "o", nil, "also write FORMAT=PATH; html=FOLDER/ writes an index and a page a domain (repeatable)")
+	fl.StringVar(&o.format, "format", "text", "what standard output gets, a `FORMAT`: "+strings.Join(formatNames(), ", "))
+	fl.StringArrayVarP(&o.files, "output", "o", nil, "also write `FORMAT=PATH`; html=FOLDER/ gets an index and a page a domain (repeatable)")
 	fl.BoolVarP(&o.verbose, "verbose", "v", false, "text: show every finding, not only the most important")
-	fl.StringVar(&o.color, "color", "auto", "colour in text: auto, always or never")
+	fl.StringVar(&o.color, "color", "auto", "colour the text `WHEN`: auto, always or never")
 	addLang(cmd, &o.lang)
 	complete(cmd, "format", formatNames()...)
 	var starts []string
@@ -44,7 +44,7 @@ func (o *outputFlags) add(cmd *cobra.Command) {
 
 // addLang adds --lang, which means the same in every command that speaks.
 func addLang(cmd *cobra.Command, lang *string) {
-	cmd.Flags().StringVar(lang, "lang", "", "language: en or pt-BR (default: of the environment)")
+	cmd.Flags().StringVar(lang, "lang", "", "speak `LANGUAGE`: en or pt-BR (default: of the environment)")
 	complete(cmd, "lang", "en", "pt-BR")
 }
 
