@@ -39,7 +39,7 @@ func steps(f *Facts, results []check.Result, state score.State) []step {
 var stepNames = []string{
 	"spf-record", "spf-pass", "spf-limits", "spf-all", "spf-scope", "spf-closed", "takeover",
 	"dmarc-record", "dmarc-fix", "dmarc-quarantine", "dmarc-reject", "dmarc-subdomains", "dmarc-rua",
-	"dkim-key", "dkim-strength", "dkim-hygiene",
+	"dkim-key", "dkim-fix", "dkim-strength", "dkim-hygiene",
 	"transit-starttls", "transit-tls", "transit-promise", "transit-policy", "transit-enforce", "transit-tlsrpt",
 	"dnssec", "dnssec-bogus", "dns-mx", "dns-servers", "mx-null",
 }

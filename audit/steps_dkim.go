@@ -21,9 +21,9 @@ func (s *stepper) dkim() {
 		if key := onlyKey(records); name == "dkim-key" && key != nil && key.Usable() {
 			// The key that is there works once its record is mended; it stays as strong as it is.
 			earned["dkim-strength"] = keyPart(key.Type, key.Bits)
-			s.add(name, rule, score.Minutes, earned, records, nil)
+			s.add("dkim-fix", rule, score.Minutes, earned, records, nil)
 			if earned["dkim-strength"] < score.Full {
-				s.add("dkim-strength", rule, score.Hours, sets(score.Full, "dkim-strength"), nil, nil, name)
+				s.add("dkim-strength", rule, score.Hours, sets(score.Full, "dkim-strength"), nil, nil, "dkim-fix")
 			}
 			return
 		}

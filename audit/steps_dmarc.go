@@ -183,7 +183,7 @@ func (d *dmarcStairs) reports() {
 // Nobody enforces before mail can pass at all, or before reports tell who sends.
 func (d *dmarcStairs) enforce() {
 	var ready []string
-	for _, name := range []string{"spf-record", "dkim-key"} {
+	for _, name := range []string{"spf-record", "dkim-key", "dkim-fix"} {
 		if d.offered(name) {
 			ready = append(ready, name)
 		}

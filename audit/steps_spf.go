@@ -32,7 +32,15 @@ func (s *stepper) spf() {
 		s.add("takeover", takeover, score.Minutes, nil, s.fixes(takeover), []score.CapID{"takeover"})
 	}
 	if rule := s.capped("spf-pass-all"); rule != "" {
-		s.add("spf-pass", rule, score.Minutes, sets(score.Full, "spf-all", "spf-scope"), s.fixes(rule), []score.CapID{"spf-pass-all"})
+		earned := sets(score.Full, "spf-all", "spf-scope")
+		other := s.scopeFault(append(slices.Clone(passAllRules), takeover)...)
+		if other != "" {
+			delete(earned, "spf-scope")
+		}
+		s.add("spf-pass", rule, score.Minutes, earned, s.fixes(rule), []score.CapID{"spf-pass-all"})
+		if other != "" {
+			s.add("spf-scope", other, score.Hours, sets(score.Full, "spf-scope"), nil, nil, "spf-pass")
+		}
 		return
 	}
 	if f.InForce() == nil {
@@ -50,7 +58,7 @@ func (s *stepper) spf() {
 		}
 		s.add("spf-all", rule, score.Minutes, sets(score.Full, "spf-all"), records, nil, after...)
 	}
-	if rule, _ := s.m.worst(check.Warning, scopeRules...); s.lacks("spf-scope") && rule != "" && rule != takeover {
+	if rule := s.scopeFault(takeover); s.lacks("spf-scope") && rule != "" {
 		var records []check.RecordChange
 		if s.lastSPF() == nil {
 			records = s.fixes(rule)
@@ -109,12 +117,17 @@ func (s *stepper) mendedEarns(m *spf.Mended) map[score.CheckID]score.Part {
 	if m.All == '-' || m.All == '~' {
 		earned["spf-all"] = score.Full
 	}
-	if rule, _ := s.m.worst(check.Warning, slices.DeleteFunc(slices.Clone(scopeRules), func(id string) bool {
-		return id == "spf-dangling-registrable"
-	})...); rule == "" {
+	if s.scopeFault("spf-dangling-registrable") == "" {
 		earned["spf-scope"] = score.Full
 	}
 	return earned
+}
+
+// scopeFault is the first rule but those that finds SPF to let in too many, ""
+// when none does.
+func (s *stepper) scopeFault(but ...string) string {
+	rule, _ := s.m.worst(check.Warning, slices.DeleteFunc(slices.Clone(scopeRules), func(id string) bool { return slices.Contains(but, id) })...)
+	return rule
 }
 
 func (s *stepper) change(m *spf.Mended) []check.RecordChange {
