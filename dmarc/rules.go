@@ -31,6 +31,7 @@ type published struct {
 	record   *Record
 	problems []Problem
 	beside   bool   // ignored, but nothing hangs on it: another record decides
+	rival    bool   // another text there was meant as the record, too
 	scope    string // tells texts at one name apart; "" for the record in force
 }
 
@@ -48,11 +49,26 @@ func (f *Facts) readTexts() []published {
 			rec, problems := Parse(text)
 			out = append(out, published{step: s, text: text, record: rec, problems: problems, beside: decided, scope: fmt.Sprintf("#text%d", i)})
 		}
+		markRivals(out, s)
 		if s == f.policy {
 			out = append(out, published{step: s, text: s.record.Text, record: s.record, problems: s.problems})
 		}
 	}
 	return out
+}
+
+// markRivals marks the texts at a name of which more than one could be mended.
+func markRivals(texts []published, s *Step) {
+	var meant []*published
+	for i := range texts {
+		t := &texts[i]
+		if t.step == s && slices.ContainsFunc(t.problems, func(p Problem) bool { return p.Fixed != "" }) {
+			meant = append(meant, t)
+		}
+	}
+	for _, t := range meant {
+		t.rival = len(meant) > 1
+	}
 }
 
 // fromText makes the Run of a rule that the parser decides.
@@ -87,6 +103,14 @@ func (t *published) finding(p Problem) check.Finding {
 	}
 	if t.beside && !t.record.Valid && out.Variant == "" {
 		out.Variant = "beside"
+	}
+	switch { // a second valid record at one name would void both (§4.10)
+	case t.record.Valid || out.Fix == nil:
+	case len(t.step.Records) > 0:
+		out.Fix = change(t.step, t.text, "")
+		out.Fix.Verb = "leftover"
+	case t.rival:
+		out.Fix = nil
 	}
 	return out
 }

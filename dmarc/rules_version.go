@@ -153,6 +153,29 @@ After:
     v=DMARC1; p=none; rua=mailto:dmarc@example.com`,
 		},
 		Applies: hasOwners,
-		Run:     fromText("dmarc-bare-version"),
+		Run:     bareVersion,
 	},
+}
+
+// bareVersion completes the record by what the domain does: a p=none without
+// rua would do as little as the version alone.
+func bareVersion(f *Facts, r *check.Reporter) {
+	for _, t := range f.texts {
+		for _, p := range t.problems {
+			if p.Rule != "dmarc-bare-version" {
+				continue
+			}
+			out := t.finding(p)
+			switch rec, _ := Parse(p.Fixed); {
+			case f.Profile == check.ProfileParked:
+				out.Fix = change(t.step, t.text, rec.with("p", "reject"))
+			case f.Profile.Receives():
+				out.Fix = change(t.step, t.text, rec.with("rua", "mailto:dmarc@"+t.step.Name.String()))
+			}
+			r.Report(out)
+		}
+	}
+	if !f.Known {
+		f.unknown(r)
+	}
 }
