@@ -44,7 +44,8 @@ func (g *gateFlags) judge(doc *report.Document) report.Exit {
 		if n := g.findings(r); n > 0 {
 			e.Reasons = append(e.Reasons, fmt.Sprintf("%s: %s at severity %s or worse", shown(r), plural(n, "finding"), g.failOn))
 		}
-		if r.Score.Value < g.minScore {
+		// Where nothing was measured there is no score that could be too low.
+		if !r.Incomplete && r.Score.Coverage > 0 && r.Score.Value < g.minScore {
 			e.Reasons = append(e.Reasons, fmt.Sprintf("%s: score %d is below %d", shown(r), r.Score.Value, g.minScore))
 		}
 		switch {
