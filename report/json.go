@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,15 +21,51 @@ func Schema() []byte { return bytes.Clone(schema) }
 // hide text on a terminal are written as JSON's own escapes, which changes
 // nothing for who reads it as JSON.
 func WriteJSON(w io.Writer, d *Document) error {
+	frame := *d
+	frame.Reports = nil
+	text, err := encode(Normalise(&frame), "")
+	if err != nil {
+		return err
+	}
+	// One report at a time: of a long list the text is not in memory as a whole.
+	head, tail, ok := bytes.Cut(text, []byte(`"reports": []`))
+	if !ok {
+		return fmt.Errorf("report: writing JSON: the document has no list of reports")
+	}
+	if len(d.Reports) == 0 {
+		_, err = w.Write(text)
+		return err
+	}
+	if _, err := w.Write(append(bytes.Clone(head), `"reports": [`...)); err != nil {
+		return err
+	}
+	between := "\n    "
+	for _, r := range d.Reports {
+		text, err := encode(normal(reflect.ValueOf(r)).Interface(), "    ")
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, between); err != nil {
+			return err
+		}
+		if _, err := w.Write(bytes.TrimSuffix(text, []byte("\n"))); err != nil {
+			return err
+		}
+		between = ",\n    "
+	}
+	_, err = w.Write(append([]byte("\n  ]"), tail...))
+	return err
+}
+
+func encode(v any, prefix string) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(Normalise(d)); err != nil {
-		return fmt.Errorf("report: writing JSON: %w", err)
+	enc.SetIndent(prefix, "  ")
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("report: writing JSON: %w", err)
 	}
-	_, err := w.Write(escapeJSON(buf.Bytes()))
-	return err
+	return escapeJSON(buf.Bytes()), nil
 }
 
 // escapeJSON spells hidden characters of valid JSON as \uXXXX. They can only
@@ -36,6 +73,13 @@ func WriteJSON(w io.Writer, d *Document) error {
 func escapeJSON(b []byte) []byte {
 	out := make([]byte, 0, len(b))
 	for i := 0; i < len(b); {
+		plain := i
+		for plain < len(b) && (b[plain] == '\n' || b[plain] >= ' ' && b[plain] < 0x7f) {
+			plain++
+		}
+		if out, i = append(out, b[i:plain]...), plain; i == len(b) {
+			break
+		}
 		r, size := utf8.DecodeRune(b[i:])
 		switch {
 		case r == '\n' || shows(r):

@@ -96,6 +96,7 @@ func (o *auditOptions) run(ctx context.Context, s *streams, requests []audit.Req
 	if err != nil {
 		return err
 	}
+	w.slim = len(requests) > 1 && outputs.table()
 	doc, err := w.audit(ctx, requests, l)
 	if cerr := w.close(err); err == nil {
 		err = cerr
@@ -145,6 +146,9 @@ func (w *world) audit(ctx context.Context, requests []audit.Request, l *locale.L
 				}
 				return err
 			}
+			if w.slim {
+				slim(rep)
+			}
 			doc.Reports[i] = rep
 			return nil
 		})
@@ -160,6 +164,19 @@ func (w *world) audit(ctx context.Context, requests []audit.Request, l *locale.L
 		doc.Reports[0].Network = network
 	}
 	return doc, nil
+}
+
+// slim drops what a line of the table does not show: evidence and what passed
+// are most of a report, and a list may have thousands.
+func slim(r *report.Report) {
+	r.Facts, r.Queries = nil, nil
+	var failed []report.Result
+	for _, res := range r.Results {
+		if res.Status == check.Fail {
+			failed = append(failed, res)
+		}
+	}
+	r.Results = failed
 }
 
 // network counts what the run sent. A replay sends nothing and gives the counts

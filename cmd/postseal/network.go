@@ -69,6 +69,7 @@ type world struct {
 	record  string
 	timeout time.Duration
 	now     func() time.Time
+	slim    bool // only a line a domain is wanted
 }
 
 // clients is what the HTTPS and SMTP clients are told besides the flags.

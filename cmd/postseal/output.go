@@ -224,6 +224,16 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
+// table tells that all that is wanted is a line a domain.
+func (o *outputs) table() bool {
+	for _, f := range o.files {
+		if f.format.name != "text" {
+			return false
+		}
+	}
+	return o.stdout.name == "text"
+}
+
 // write writes the files, each whole or not at all, and then standard output.
 func (o *outputs) write(d *report.Document) error {
 	var errs []error
