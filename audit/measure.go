@@ -339,6 +339,9 @@ func (m *measurer) noTransit() (score.Measure, bool) {
 	if m.f.STARTTLS.Blocked {
 		return cause("port25-blocked"), true
 	}
+	if len(m.probed()) == 0 {
+		return score.Not(check.Cause{Code: "smtp-no-address", Params: check.Params{"Domain": m.f.Domain.String()}}), true
+	}
 	return score.Measure{}, false
 }
 
@@ -347,7 +350,7 @@ func (m *measurer) transitSTARTTLS() score.Measure {
 		return v
 	}
 	known := true
-	for _, h := range m.f.STARTTLS.Hosts {
+	for _, h := range m.probed() {
 		ok, k := m.f.STARTTLS.HostSTARTTLS(h.Name)
 		if k && !ok {
 			return score.Of(score.Nothing) // the worst MX counts: the attacker picks
@@ -365,7 +368,7 @@ func (m *measurer) transitTLS() score.Measure {
 		return v
 	}
 	part, known := score.Full, true
-	for _, h := range m.f.STARTTLS.Hosts {
+	for _, h := range m.probed() {
 		grade, k := m.f.STARTTLS.HostTLS(h.Name)
 		switch {
 		case !k:
@@ -438,7 +441,7 @@ func (m *measurer) dane() (score.Part, bool) {
 	if _, none := m.noTransit(); none {
 		return score.Nothing, false
 	}
-	for _, h := range m.f.STARTTLS.Hosts {
+	for _, h := range m.probed() {
 		if _, k := m.f.STARTTLS.HostSTARTTLS(h.Name); !k {
 			return score.Nothing, false
 		}
