@@ -254,9 +254,32 @@ func (p *textPrinter) findings(r *Report) {
 				p.finding(res, &res.Findings[i])
 			}
 		}
-		for _, res := range s.Unknown {
-			p.line(p.tone("unknown", "  ? "), p.wrap("    ", Escape(res.Title)+": "+Escape(res.Cause)), "  ", p.tone("muted", res.ID))
+		p.unknown(s.Unknown)
+	}
+}
+
+// unknown says each cause once: an audit without a network leaves dozens of
+// rules open for one reason.
+func (p *textPrinter) unknown(results []*Result) {
+	var causes []string
+	by := map[string][]*Result{}
+	for _, res := range results {
+		if by[res.Cause] == nil {
+			causes = append(causes, res.Cause)
 		}
+		by[res.Cause] = append(by[res.Cause], res)
+	}
+	for _, c := range causes {
+		if same := by[c]; len(same) == 1 {
+			p.line(p.tone("unknown", "  ? "), p.wrap("    ", Escape(same[0].Title)+": "+Escape(c)), "  ", p.tone("muted", same[0].ID))
+			continue
+		}
+		ids := make([]string, len(by[c]))
+		for i, res := range by[c] {
+			ids[i] = res.ID
+		}
+		p.line(p.tone("unknown", "  ? "), p.wrap("    ", Escape(c)))
+		p.line("    ", p.tone("muted", p.wrap("    ", strings.Join(ids, ", "))))
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/postseal/postseal/check"
 )
 
 func text(t *testing.T, d *Document, opts TextOptions) string {
@@ -68,5 +70,22 @@ func TestTextOfNothing(t *testing.T) {
 	got := text(t, &Document{Reports: []*Report{{Domain: "example.com"}}}, TextOptions{Lang: "pt-BR"})
 	if !strings.HasPrefix(got, "example.com  sem conceito") {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestTextSaysACauseOnce: rules that one cause leaves open stand together below it.
+func TestTextSaysACauseOnce(t *testing.T) {
+	d := fixture(t, "perfect", "en")
+	const cause = "nothing may leave the machine (--offline)"
+	n := 0
+	for i := range d.Reports[0].Results {
+		if r := &d.Reports[0].Results[i]; r.Standard == "starttls" && n < 3 {
+			r.Status, r.Cause, r.Findings = check.Unknown, cause, []Finding{}
+			n++
+		}
+	}
+	out := text(t, d, TextOptions{Verbose: true, Width: 200})
+	if got := strings.Count(out, "? "+cause+"\n"); n != 3 || got != 1 {
+		t.Errorf("%d rules are open, and their cause stands %d times as a heading:\n%s", n, got, out)
 	}
 }
