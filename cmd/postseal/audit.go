@@ -92,6 +92,9 @@ func (o *auditOptions) run(ctx context.Context, s *streams, requests []audit.Req
 	if err != nil {
 		return err
 	}
+	if f := o.net.record; f != "" && slices.ContainsFunc(outputs.files, func(out outputFile) bool { return place(out.path) == place(f) }) {
+		return usage("--record %s and -o would write the same file", f)
+	}
 	w, err := o.net.open(time.Now)
 	if err != nil {
 		return err

@@ -75,7 +75,7 @@ func (g *genFlags) begin(s *streams, domain string) (*generation, error) {
 	if !ok {
 		return nil, usage("unknown format %q (zone, plain or json)", g.format)
 	}
-	name, err := dns.ParseDomain(domain)
+	name, err := parseDomain(domain)
 	if err != nil {
 		return nil, usage("%w", err)
 	}
