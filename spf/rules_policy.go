@@ -158,16 +158,23 @@ Drop providers and ranges that are not used.
 `}, Applies: hasRecord, Run: totalAddresses},
 }
 
-// endWith is the record with sign+"all" as its one all.
+// endWith is the record with sign+"all" as its one all, behind the mechanisms
+// that a first all kept from being tested.
 func (f *Facts) endWith(sign string) *check.Fix {
 	rec := f.InForce()
 	first := rec.First(All)
+	last := first
+	for i := range rec.Terms {
+		if rec.Terms[i].Kind.Mechanism() && i > first {
+			last = i
+		}
+	}
 	text := rec.rewrite(func(i int, e *Entry, text string) string {
-		switch {
-		case i == first:
-			return sign + "all"
-		case e.Kind == All:
-			return ""
+		if e.Kind == All {
+			text = ""
+		}
+		if i == last && first >= 0 {
+			text = strings.TrimSpace(text + " " + sign + "all")
 		}
 		return text
 	})

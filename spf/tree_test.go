@@ -223,3 +223,20 @@ func TestRedirectToItself(t *testing.T) {
 		}
 	}
 }
+
+// TestEndWith: taking the sign off a first all frees the mechanisms behind it.
+func TestEndWith(t *testing.T) {
+	for record, want := range map[string]string{
+		"v=spf1 +all":                           "v=spf1 ~all",
+		"v=spf1 mx all exp=why.example.com":     "v=spf1 mx ~all exp=why.example.com",
+		"v=spf1 all ip4:5.6.7.8 -all":           "v=spf1 ip4:5.6.7.8 ~all",
+		"v=spf1 all -all":                       "v=spf1 ~all",
+		"v=spf1 all ip4:5.6.7.8 exp=why.ex.com": "v=spf1 ip4:5.6.7.8 ~all exp=why.ex.com",
+		"v=spf1 mx":                             "v=spf1 mx ~all",
+	} {
+		f := gather(t, "example.com. TXT \""+record+"\"")
+		if got := f.endWith("~").Records[0].New[0]; got != want {
+			t.Errorf("%s: got %q, want %q", record, got, want)
+		}
+	}
+}
