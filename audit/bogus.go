@@ -19,9 +19,13 @@ func (a *Auditor) gatherUnchecked(ctx context.Context, r dns.CDResolver, req Req
 	return f, nil
 }
 
-// unchecked asks everything with checking disabled (RFC 4035 §3.2.2).
+// unchecked asks everything with checking disabled (RFC 4035 §3.2.2), but the
+// root: its answer tells whether the resolver validates.
 type unchecked struct{ dns.CDResolver }
 
 func (u unchecked) Resolve(ctx context.Context, name dns.Name, qtype dns.Type) (dns.Answer, error) {
+	if name == dns.Root {
+		return u.CDResolver.Resolve(ctx, name, qtype)
+	}
 	return u.ResolveCD(ctx, name, qtype)
 }

@@ -14,6 +14,7 @@ var (
 	danglingRules   = []string{"mtasts-record-cname-dangling", "mtasts-policy-host-dangling"}
 	brokenKeyRules  = []string{"dkim-rsa-too-short", "dkim-known-public-key", "dkim-p-private-key", "dkim-rsa-trivial-factor", "dkim-rsa-fermat", "dkim-rsa-roca", "dkim-rsa-exponent-invalid"}
 	promiseRules    = []string{"mtasts-mx-none-covered", "mtasts-mx-not-covered", "mtasts-mx-cert-invalid", "mtasts-mx-starttls-missing", "mtasts-mx-tls-old"}
+	danePromises    = []string{"dane-no-match", "dane-selector-mixup", "dane-starttls-missing", "dane-handshake-failed"}
 	noSTARTTLSRules = []string{"starttls-missing", "starttls-refused", "mtasts-mx-starttls-missing", "starttls-uneven"}
 	noPolicyRules   = []string{"dmarc-missing", "dmarc-multiple-records", "dmarc-bare-version", "dmarc-p-invalid", "dmarc-sp-invalid", "dmarc-np-invalid", "dmarc-p-missing"}
 	asNoneRules     = []string{"dmarc-policy-none-no-rua", "dmarc-policy-none", "dmarc-p-missing", "dmarc-p-invalid", "dmarc-sp-invalid", "dmarc-np-invalid", "dmarc-test-mode", "dmarc-sp-weaker", "dmarc-np-weaker", "dmarc-parent-record-no-psd"}
@@ -68,6 +69,9 @@ func (m *measurer) caps() []score.OpenCap {
 		if rule, _ := m.worst(check.Error, promiseRules...); rule != "" {
 			open = append(open, score.OpenCap{ID: "transit-promise-broken", Rule: rule})
 		}
+	}
+	if rule, _ := m.worst(check.Error, danePromises...); rule != "" { // a finding says that the host is bound
+		open = append(open, score.OpenCap{ID: "transit-promise-broken", Rule: rule})
 	}
 	if t := m.transitSTARTTLS(); t.Known && t.Part == score.Nothing {
 		add("starttls-missing", "starttls-missing", noSTARTTLSRules...)

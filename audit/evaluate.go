@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dane"
 	"github.com/postseal/postseal/dkim"
 	"github.com/postseal/postseal/dmarc"
 	"github.com/postseal/postseal/dnssec"
@@ -23,6 +24,7 @@ func evaluate(f *Facts) []check.Result {
 		check.Evaluate(dmarc.Rules, f.DMARC),
 		check.Evaluate(mtasts.Rules, f.MTASTS),
 		check.Evaluate(tlsrpt.Rules, f.TLSRPT),
+		check.Evaluate(dane.Rules, f.DANE),
 		check.Evaluate(dnssec.Rules, f.DNSSEC),
 		check.Evaluate(mx.Rules, f.MX),
 		check.Evaluate(starttls.Rules, f.STARTTLS),
@@ -37,7 +39,7 @@ func evaluate(f *Facts) []check.Result {
 func Metas() []*check.Meta {
 	metas := slices.Concat(
 		metasOf(spf.Rules), metasOf(dkim.Rules), metasOf(dmarc.Rules), metasOf(mtasts.Rules),
-		metasOf(tlsrpt.Rules), metasOf(dnssec.Rules), metasOf(mx.Rules), metasOf(starttls.Rules),
+		metasOf(tlsrpt.Rules), metasOf(dane.Rules), metasOf(dnssec.Rules), metasOf(mx.Rules), metasOf(starttls.Rules),
 		metasOf(Rules),
 	)
 	inReportOrder(metas, func(m *check.Meta) check.Standard { return m.Standard })

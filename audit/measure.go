@@ -367,7 +367,7 @@ func (m *measurer) transitTLS() score.Measure {
 	if v, none := m.noTransit(); none {
 		return v
 	}
-	part, known := score.Full, true
+	part, known, daneKnown := score.Full, true, true
 	for _, h := range m.probed() {
 		grade, k := m.f.STARTTLS.HostTLS(h.Name)
 		switch {
@@ -375,12 +375,19 @@ func (m *measurer) transitTLS() score.Measure {
 			known = false
 		case grade == "none":
 			return score.Of(score.Nothing)
-		case grade == "opportunistic" && !daneMatches(m.f, h):
-			part = min(part, score.Half)
+		case grade == "opportunistic":
+			matches, k := daneMatches(m.f, h)
+			daneKnown = daneKnown && k
+			if k && !matches {
+				part = min(part, score.Half)
+			}
 		}
 	}
-	if !known {
+	switch {
+	case !known:
 		return m.transitCause()
+	case !daneKnown && part == score.Full: // all or half, and only the TLSA records tell
+		return cause("dane-not-measured")
 	}
 	return score.Of(part)
 }
@@ -445,7 +452,11 @@ func (m *measurer) dane() (score.Part, bool) {
 		if _, k := m.f.STARTTLS.HostSTARTTLS(h.Name); !k {
 			return score.Nothing, false
 		}
-		if !daneMatches(m.f, h) {
+		matches, k := daneMatches(m.f, h)
+		if !k {
+			return score.Nothing, false
+		}
+		if !matches {
 			return score.Nothing, true
 		}
 	}

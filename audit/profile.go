@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/internal/provider"
 	"github.com/postseal/postseal/spf"
 )
@@ -76,12 +77,35 @@ func settle(f *Facts, p check.Profile) {
 	for _, h := range f.DANE.Hosts {
 		f.DNSSEC.TLSAPublished = f.DNSSEC.TLSAPublished || h.Lookup.Found()
 	}
+	f.MTASTS.Match()
+	settleDANE(f)
+}
+
+// settleDANE tells DANE about MTA-STS and the mail hosts, and MTA-STS about DANE.
+func settleDANE(f *Facts) {
+	if _, known := f.MX.Receives(); !known {
+		for _, l := range []*dns.Lookup{&f.MX.Lookup, &f.MX.A, &f.MX.AAAA} {
+			if l.Unknown() {
+				f.DANE.HostsUnknown = l.Error
+				break
+			}
+		}
+	}
+	if f.MTASTS.Known() {
+		enforced := f.MTASTS.Valid && f.MTASTS.Mode() == "enforce"
+		f.DANE.Enforced = &enforced
+	}
+	for _, h := range f.DANE.Hosts {
+		if p := provider.ByMX(h.Name); p != nil {
+			h.Provider = p.Name
+		}
+	}
 	binds, known := f.DANE.Binds()
 	f.MTASTS.DANE = known && binds
 	for _, h := range f.STARTTLS.Hosts {
-		f.MTASTS.DANE = f.MTASTS.DANE && daneMatches(f, h)
+		matches, known := daneMatches(f, h)
+		f.MTASTS.DANE = f.MTASTS.DANE && known && matches
 	}
-	f.MTASTS.Match()
 }
 
 // attribute tells who the targets of SPF belong to, and which senders the mail

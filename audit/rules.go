@@ -7,9 +7,7 @@ import (
 	"github.com/postseal/postseal/starttls"
 )
 
-// Rules relate two standards to each other: what one says is judged by what
-// another makes of it. Facts of a single standard are judged in its own room.
-var Rules = []check.Rule[*Facts]{
+var relations = []check.Rule[*Facts]{
 	{
 		Meta: check.Meta{
 			ID: "spf-all-softfail", Standard: check.SPF, Severity: check.Notice,

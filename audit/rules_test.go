@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"net/netip"
 	"testing"
 	"time"
@@ -28,7 +29,8 @@ func (p fixedPolicy) FetchPolicy(_ context.Context, domain dns.Name, _ []netip.A
 func testNow() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
 
 // gatherCase makes the facts of a case: its zone, its policy file (section
-// "policy") and what the probe saw (section "starttls", the facts as JSON).
+// "policy") and what the probe saw (section "starttls", the facts as JSON, with
+// the certificate of the section "leaf" in place of each).
 func gatherCase(t *testing.T, c *ruletest.Case) *Facts {
 	t.Helper()
 	domain, err := dns.ParseDomain(c.Domain())
@@ -51,6 +53,19 @@ func gatherCase(t *testing.T, c *ruletest.Case) *Facts {
 		f.STARTTLS = &starttls.Facts{}
 		if err := json.Unmarshal([]byte(text), f.STARTTLS); err != nil {
 			t.Fatalf("starttls section: %v", err)
+		}
+	}
+	if text, ok := c.Files["leaf"]; ok {
+		block, _ := pem.Decode([]byte(text))
+		if block == nil {
+			t.Fatal("the leaf section holds no certificate")
+		}
+		for _, h := range f.STARTTLS.Hosts {
+			for _, s := range h.Sessions {
+				if s.Certificate != nil {
+					s.Certificate.DER = [][]byte{block.Bytes}
+				}
+			}
 		}
 	}
 	settle(f, infer(req, f).Profile)

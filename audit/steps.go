@@ -2,6 +2,7 @@ package audit
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
@@ -40,7 +41,7 @@ var stepNames = []string{
 	"spf-record", "spf-pass", "spf-limits", "spf-all", "spf-scope", "spf-closed", "takeover",
 	"dmarc-record", "dmarc-fix", "dmarc-quarantine", "dmarc-reject", "dmarc-subdomains", "dmarc-rua",
 	"dkim-key", "dkim-fix", "dkim-strength", "dkim-hygiene",
-	"transit-starttls", "transit-tls", "transit-promise", "transit-policy", "transit-enforce", "transit-tlsrpt",
+	"transit-starttls", "transit-tls", "transit-promise", "transit-dane", "transit-policy", "transit-enforce", "transit-tlsrpt",
 	"dnssec", "dnssec-bogus", "dns-mx", "dns-servers", "mx-null",
 }
 
@@ -150,6 +151,24 @@ func (s *stepper) closed() {
 	}
 }
 
+// promises leads to keeping what MTA-STS and DANE promise: each is broken by a
+// rule of its own and mended by itself.
+func (s *stepper) promises() {
+	for _, c := range s.state.Caps {
+		switch {
+		case c.ID != "transit-promise-broken":
+		case !strings.HasPrefix(c.Rule, "dane-"):
+			s.add("transit-promise", c.Rule, score.Hours, nil, s.fixes(c.Rule), []score.CapID{c.ID})
+		default:
+			earned := map[score.CheckID]score.Part{}
+			if binds, known := s.f.DANE.Binds(); binds && known {
+				earned["transit-policy"] = score.Full
+			}
+			s.add("transit-dane", c.Rule, score.Hours, earned, s.fixes(c.Rule), []score.CapID{c.ID})
+		}
+	}
+}
+
 func (s *stepper) transit() {
 	f := s.f
 	if !f.Profile.Receives() {
@@ -167,9 +186,7 @@ func (s *stepper) transit() {
 		}
 		s.add("transit-tls", rule, score.Hours, sets(score.Full, "transit-tls"), nil, nil, after...)
 	}
-	if rule := s.capped("transit-promise-broken"); rule != "" {
-		s.add("transit-promise", rule, score.Hours, nil, s.fixes(rule), []score.CapID{"transit-promise-broken"})
-	}
+	s.promises()
 	if m := s.state.Measures["transit-policy"]; m.Known && m.Part < score.Full {
 		if f.MTASTS.Valid && f.MTASTS.Mode() == "testing" {
 			s.add("transit-enforce", s.failing("mtasts-policy-testing", "mtasts-policy-testing"), score.Weeks, sets(score.Full, "transit-policy"), nil, nil)

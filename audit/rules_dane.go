@@ -1,0 +1,246 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dane"
+	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/starttls"
+)
+
+// Rules relate two standards to each other: what one says is judged by what
+// another makes of it. Facts of a single standard are judged in its own room.
+var Rules = slices.Concat(relations, daneRules)
+
+// daneRules hold the mail hosts to the TLSA records that bind them.
+var daneRules = []check.Rule[*Facts]{
+	daneRule("dane-no-match", "no TLSA record matches the certificate of a mail host", check.Error, check.RFC(7672, ""),
+		[]string{"dane-selector-mixup", "dane-digest-of-nothing"},
+		"The TLSA records say which key the mail host has, and it shows another. Senders that know DANE take this for an attack and do\n"+
+			"not deliver. It mostly happens when a certificate is renewed with a new key and the record stays.\n\n"+
+			"**Fix:** publish the record of the key in use, or bring the old key back. Renew with the same key from then on, or publish\n"+
+			"the next key's record well before the change.\n\n"+
+			"Before: `TLSA 3 1 1` with the digest of the old key. After: `TLSA 3 1 1` with the digest of the key that the host shows.",
+		func(d *dane.Host, sessions []*starttls.Session) *check.Finding {
+			return mismatch(d, sessions, func(chain [][]byte) bool {
+				return !namedByTLSA(d.Usable(), chain)
+			})
+		}),
+	daneRule("dane-selector-mixup", "a TLSA record says key and has the certificate's digest, or the reverse", check.Error, check.RFC(6698, ""), nil,
+		"No TLSA record matches the certificate of the mail host, and one would if its second number were the other one: selector 0\n"+
+			"stands for the whole certificate, 1 for its public key. The digest was computed over the wrong part, and senders that know\n"+
+			"DANE cannot deliver.\n\n"+
+			"**Fix:** publish the digest of the public key with selector 1; it stays right when the certificate is renewed with the same key.\n\n"+
+			"Before: `TLSA 3 1 1` with the digest of the certificate. After: `TLSA 3 1 1` with the digest of its public key.",
+		func(d *dane.Host, sessions []*starttls.Session) *check.Finding {
+			return mismatch(d, sessions, func(chain [][]byte) bool {
+				return !namedByTLSA(d.Usable(), chain) && namedByTLSA(otherSelector(d.Usable()), chain)
+			})
+		}),
+	daneRule("dane-starttls-missing", "a mail host with TLSA records offers no STARTTLS", check.Error, check.RFC(7672, "2.2"), nil,
+		"TLSA records promise that the host speaks TLS. It does not offer STARTTLS, or refuses it, so senders that know DANE do not\n"+
+			"deliver to it: in clear text they must not.\n\n"+
+			"**Fix:** switch STARTTLS on (Postfix: `smtpd_tls_security_level = may` with a certificate), or remove the TLSA records.\n\n"+
+			"Before: `250 SIZE 10240000`. After: `250-STARTTLS` among the capabilities.",
+		func(d *dane.Host, sessions []*starttls.Session) *check.Finding {
+			for _, s := range sessions {
+				if s.STARTTLS == "missing" || s.STARTTLS == "refused" {
+					return onHost(d, s, check.Params{"Seen": s.STARTTLS})
+				}
+			}
+			return nil
+		}),
+	daneRule("dane-handshake-failed", "a mail host with TLSA records cannot finish a TLS handshake", check.Error, check.RFC(7672, "2.2"), nil,
+		"TLSA records promise that the host speaks TLS. It agrees to STARTTLS, and no handshake comes about after that, neither a\n"+
+			"current one nor one with old versions. Senders that know DANE do not fall back to clear text: the mail waits.\n\n"+
+			"**Fix:** look for the reason in the server's log; usually the key does not fit the certificate.\n\n"+
+			"Before: `220 Ready to start TLS`, then an alert. After: a handshake with TLS 1.2 or 1.3.",
+		func(d *dane.Host, sessions []*starttls.Session) *check.Finding {
+			for _, s := range sessions {
+				if noHandshake(s) {
+					return onHost(d, s, check.Params{"Detail": s.TLSError})
+				}
+			}
+			return nil
+		}),
+	daneRule("dane-ee-expired-ok", "a certificate that DANE accepts and public CAs would not", check.Info, check.RFC(7672, "3.1.1"), nil,
+		"A TLSA record of usage 3 names the host's own key. Its dates, names and issuer then do not count: an expired or self-signed\n"+
+			"certificate is right for DANE, though other tools report it. Senders that go by MTA-STS still need one from a public CA.\n\n"+
+			"**Instead:** nothing, unless the domain has an MTA-STS policy: then install a publicly trusted certificate with the same key.\n\n"+
+			"Before: self-signed, matched by `TLSA 3 1 1`. Alternative: issued by a public CA for the same key, and the same record.",
+		func(d *dane.Host, sessions []*starttls.Session) *check.Finding {
+			endEntity := slices.DeleteFunc(d.Usable(), func(r dns.Record) bool { return r.TLSA.Usage != 3 })
+			for _, s := range sessions {
+				if c := s.Certificate; c != nil && c.Verdict != "ok" && namedByTLSA(endEntity, c.DER) {
+					return onHost(d, s, check.Params{"Seen": c.Verdict})
+				}
+			}
+			return nil
+		}),
+}
+
+// daneRule makes a rule about what a mail host does to the TLSA records that
+// bind it. Where the MX answer is insecure only some senders heed them.
+func daneRule(id, title string, severity check.Severity, ref check.Ref, coveredBy []string, doc string,
+	judge func(*dane.Host, []*starttls.Session) *check.Finding) check.Rule[*Facts] {
+	meta := check.Meta{ID: id, Standard: check.DANE, Severity: severity, Title: title, Refs: []check.Ref{ref}, Doc: doc, CoveredBy: coveredBy}
+	if severity == check.Error {
+		meta.Variants = []check.Variant{{Name: "insecure-mx", Severity: check.Warning}}
+	}
+	return check.Rule[*Facts]{
+		Meta:    meta,
+		Applies: mayBind,
+		Run: func(f *Facts, r *check.Reporter) {
+			if f.DANE.HostsUnknown != nil {
+				r.Unknown(f.DANE.HostsUnknown)
+				return
+			}
+			for _, d := range f.DANE.Hosts {
+				bound, unsure := f.DANE.Bound(d)
+				switch {
+				case !bound && unsure == nil:
+					continue
+				case d.Lookup.Unknown():
+					r.Unknown(unsure)
+					continue
+				}
+				sessions, cause := measured(f, d.Name)
+				if cause != nil {
+					r.Unknown(*cause)
+				}
+				find := judge(d, sessions)
+				if find == nil {
+					continue
+				}
+				if unsure == nil && severity == check.Error {
+					unsure = f.DANE.UnsureMX()
+				}
+				if unsure != nil {
+					r.Unknown(unsure)
+					continue
+				}
+				if severity == check.Error && f.DANE.SecureMX == "no" {
+					find.Variant = "insecure-mx"
+				}
+				r.Report(*find)
+			}
+		},
+	}
+}
+
+// mayBind: a mail host has TLSA records that senders may heed, or nobody could tell.
+func mayBind(f *Facts) bool {
+	return f.Profile.Receives() && (f.DANE.HostsUnknown != nil || slices.ContainsFunc(f.DANE.Hosts, func(d *dane.Host) bool {
+		bound, unsure := f.DANE.Bound(d)
+		return bound || unsure != nil
+	}))
+}
+
+// measured are the sessions of the host's port 25 that came to an end, with the
+// cause why some did not.
+func measured(f *Facts, name dns.Name) (ended []*starttls.Session, cause *check.Cause) {
+	if f.STARTTLS.NoHosts != "" {
+		return nil, &check.Cause{Code: "smtp-" + f.STARTTLS.NoHosts}
+	}
+	if f.STARTTLS.Blocked {
+		return nil, &check.Cause{Code: "port25-blocked"}
+	}
+	for _, h := range f.STARTTLS.Hosts {
+		if h.Name != name {
+			continue
+		}
+		for _, s := range port25(h) {
+			if s.Status == "ok" && s.STARTTLS != "temporary" && !(s.STARTTLS == "offered" && s.TLS == nil && !noHandshake(s)) {
+				ended = append(ended, s)
+			}
+		}
+	}
+	if len(ended) == 0 {
+		return nil, &check.Cause{Code: "smtp-not-measured"}
+	}
+	return ended, nil
+}
+
+// noHandshake: TLS was promised and did not come about by the server's own
+// doing. A certificate that only we cannot read is no proof of that.
+func noHandshake(s *starttls.Session) bool {
+	return s.STARTTLS == "offered" && s.TLS == nil && s.TLSError != "" && !s.TLSTimedOut &&
+		(s.Certificate == nil || s.Certificate.Verdict != "unparsable")
+}
+
+func onHost(d *dane.Host, s *starttls.Session, params check.Params) *check.Finding {
+	params["Host"], params["Address"] = d.Name.String(), s.Addr.String()
+	return &check.Finding{Subject: fmt.Sprintf("%s:25", d.Name), Scope: d.Name.String(), Params: params}
+}
+
+// mismatch is a finding about the first certificate that is bad, with the
+// records that would be right for all that the host shows.
+func mismatch(d *dane.Host, sessions []*starttls.Session, bad func(chain [][]byte) bool) *check.Finding {
+	usable := d.Usable()
+	if len(usable) == 0 {
+		return nil // nothing to match: such senders encrypt and check nothing (RFC 7672 §2.2)
+	}
+	var find *check.Finding
+	var right []string
+	for _, s := range sessions {
+		if s.Certificate == nil || len(s.Certificate.DER) == 0 {
+			continue
+		}
+		chain := s.Certificate.DER
+		expected := record311(chain[0])
+		if find == nil && bad(chain) {
+			find = onHost(d, s, check.Params{"Expected": expected, "Published": data(usable)})
+			find.Record = usable[0].Data
+		}
+		if keep := slices.IndexFunc(usable, func(r dns.Record) bool { return named(r.TLSA, chain) }); keep >= 0 {
+			expected = usable[keep].Data
+		}
+		if expected != "" && !slices.Contains(right, expected) {
+			right = append(right, expected)
+		}
+	}
+	if find != nil && len(right) > 0 {
+		old := []string{}
+		for _, r := range d.Lookup.Records() {
+			old = append(old, r.Data)
+		}
+		find.Fix = &check.Fix{Records: []check.RecordChange{{Name: d.Lookup.Answer.Owner().FQDN(), Type: "TLSA", Old: old, New: right}}}
+	}
+	return find
+}
+
+// record311 is the record that names the key of a certificate, "" when the
+// certificate cannot be read.
+func record311(der []byte) string {
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+	return "3 1 1 " + hex.EncodeToString(sum[:])
+}
+
+// otherSelector are the records as they would be with the other selector.
+func otherSelector(records []dns.Record) []dns.Record {
+	out := slices.Clone(records)
+	for i, r := range out {
+		t := *r.TLSA
+		t.Selector = 1 - t.Selector
+		out[i].TLSA = &t
+	}
+	return out
+}
+
+func data(records []dns.Record) string {
+	var all []string
+	for _, r := range records {
+		all = append(all, r.Data)
+	}
+	return strings.Join(all, ", ")
+}
