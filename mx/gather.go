@@ -250,7 +250,7 @@ func (h *NSHost) askSerial(ctx context.Context, zone dns.Name, opts Options) {
 		}
 		for _, rec := range ans.Records {
 			if rec.SOA != nil {
-				h.Serial, h.Error = rec.SOA.Serial, ""
+				h.Primary, h.Serial, h.Error = rec.SOA.MName, rec.SOA.Serial, ""
 				return
 			}
 		}
@@ -271,11 +271,18 @@ func (h *NSHost) lame() bool {
 
 // judge compares the serials: different ones, or a server that does not serve
 // the zone, are disagreement; a server that could not be asked leaves it open.
+// So do servers of several DNS providers, each its own primary: they number
+// their copies as they like, and only one primary's serials can be compared.
 func (n *NameServers) judge() {
 	n.Agree = "yes"
 	if len(n.serials()) > 1 {
 		n.Agree = "no"
 		return
+	}
+	for i := range n.Hosts {
+		if h := &n.Hosts[i]; h.Error == "" && h.Primary != n.Hosts[0].Primary && n.Hosts[0].Error == "" {
+			n.Agree, n.Reason = "unknown", "ns-several-primaries"
+		}
 	}
 	for i := range n.Hosts {
 		switch h := &n.Hosts[i]; {
@@ -288,14 +295,24 @@ func (n *NameServers) judge() {
 	}
 }
 
-// serials are the different serials that the servers gave, in order.
+// serials are the different serials that servers of one primary gave, in order:
+// of the first primary with more than one, if there is such a primary.
 func (n *NameServers) serials() []uint32 {
 	var out []uint32
 	for i := range n.Hosts {
-		if n.Hosts[i].Error == "" {
-			out = append(out, n.Hosts[i].Serial)
+		if n.Hosts[i].Error != "" {
+			continue
+		}
+		out = nil
+		for k := range n.Hosts {
+			if h := &n.Hosts[k]; h.Error == "" && h.Primary == n.Hosts[i].Primary {
+				out = append(out, h.Serial)
+			}
+		}
+		slices.Sort(out)
+		if out = slices.Compact(out); len(out) > 1 {
+			return out
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	return out
 }

@@ -85,6 +85,7 @@ type NameServers struct {
 type NSHost struct {
 	Name      dns.Name     `json:"name"`
 	Addresses []netip.Addr `json:"addresses"`
+	Primary   dns.Name     `json:"primary"` // MNAME of the SOA it gives: whose serial that is
 	Serial    uint32       `json:"serial"`
 	Error     string       `json:"error"` // "" or why it gave none: a dns.Kind, "no-soa", "no-address", "special-address"
 }

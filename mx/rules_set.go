@@ -360,6 +360,9 @@ After: both answer serial 2026112301.`,
 					"Zone": n.Zone.String(), "Serials": strings.Join(parts, ", ")}})
 				return
 			}
+			if n.Reason == "ns-several-primaries" {
+				r.Unknown(check.Cause{Code: n.Reason, Params: check.Params{"Zone": n.Zone.String()}})
+			}
 			n.unknownUnlessAsked(r)
 		}),
 	},
@@ -383,7 +386,7 @@ func withServers(run func(*Facts, *check.Reporter)) func(*Facts, *check.Reporter
 
 // unknownUnlessAsked says so where no server, or not each one, gave a serial.
 func (n *NameServers) unknownUnlessAsked(r *check.Reporter) {
-	if n.Agree == "not-asked" || n.Agree == "unknown" {
+	if n.Agree == "not-asked" || n.Agree == "unknown" && n.Reason != "ns-several-primaries" {
 		r.Unknown(check.Cause{Code: "ns-not-asked", Params: check.Params{"Zone": n.Zone.String()}})
 	}
 }

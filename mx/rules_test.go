@@ -12,7 +12,8 @@ import (
 	"github.com/postseal/postseal/internal/ruletest"
 )
 
-// Setup keys: spf_sends (yes, no), serials ("ns1.example.com=1 ns2.example.com=refused"),
+// Setup keys: spf_sends (yes, no), serials ("ns1.example.com=1 ns2.example.com=refused", a serial as
+// "1@primary.example" where the SOA names that primary),
 // file (yes: the answers come from a zone file), proven (yes: failures are the domain's own).
 func TestRules(t *testing.T) {
 	ruletest.Run(t, Rules, func(t *testing.T, c *ruletest.Case) *Facts {
@@ -61,11 +62,12 @@ func serials(spec string) func(context.Context, dns.Name, netip.Addr, dns.Name) 
 			if dns.Name(name) != server {
 				continue
 			}
+			v, primary, _ := strings.Cut(v, "@")
 			n, err := strconv.ParseUint(v, 10, 32)
 			if err != nil {
 				return dns.Answer{}, &dns.Error{Name: zone, Type: dns.TypeSOA, Kind: dns.Kind(v)}
 			}
-			rec := dns.Record{Name: zone, Type: dns.TypeSOA, SOA: &dns.SOA{Serial: uint32(n)}}
+			rec := dns.Record{Name: zone, Type: dns.TypeSOA, SOA: &dns.SOA{MName: dns.Name(primary), Serial: uint32(n)}}
 			return dns.Answer{Status: dns.Found, Records: []dns.Record{rec}}, nil
 		}
 		return dns.Answer{Status: dns.NoData}, nil
