@@ -67,6 +67,15 @@ _smtp._tls.news TXT "v=TLSRPTv1; rua=mailto:tls@{{domain}}"
 		profile: "mail", grade: "A+",
 		also: []string{"dmarc-inherited", "mtasts-record-missing"},
 	}, {
+		name: "danewrong.example", why: "TLSA names the key of another host: DANE senders do not deliver, though MTA-STS is kept",
+		zone: authentic + policy + `
+@           MX  10 mx
+mx          A   127.0.0.39
+_25._tcp.mx TLSA {{tlsa}}
+`,
+		signed: true, profile: "mail", grade: "E", exit: 1,
+		findings: []string{"dane-no-match"},
+	}, {
 		name: "typical.example", why: "nothing broken: DKIM at a provider, DMARC only watches, no MTA-STS, unsigned zone",
 		zone: `
 @           MX  10 mx
@@ -225,6 +234,7 @@ func mailHosts(cert func(age int, names ...string) string) []personality {
 		plain("mx.shared.example", "127.0.0.37", cert(30, "mx.nopolicy.example", "mx.redirect.example",
 			"mx.permerror.example", "mx.halflame.example", "mx.bogus.example")),
 		{host: "mx.slow.example", addr: "127.0.0.38", cert: cert(30, "mx.slow.example"), pause: 2},
+		plain("mx.danewrong.example", "127.0.0.39", cert(30, "mx.danewrong.example")),
 	}
 	return hosts
 }
@@ -236,6 +246,7 @@ func sites() []site {
 	}
 	return []site{
 		{name: "mta-sts.good.example", policy: enforce("mx1.good.example", "mx2.good.example")},
+		{name: "mta-sts.danewrong.example", policy: enforce("mx.danewrong.example")},
 		{name: "mta-sts.expired.example", policy: enforce("mx.expired.example")},
 		{name: "mta-sts.uncovered.example", policy: enforce("mx1.uncovered.example")},
 		{name: "mta-sts.nopolicy.example"},

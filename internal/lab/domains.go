@@ -58,6 +58,7 @@ func (l *Lab) Corners() []Domain {
 		corner("busy", "a mail host that greets with 421: not measured"),
 		corner("self-signed", "a mail host with a certificate of its own making: a notice"),
 		corner("closed", "a mail host that refuses the connection", "smtp-all-unreachable"),
+		corner("dane-wrong", "a signed zone whose TLSA record names another key", "dane-no-match"),
 		corner("sts-missing", "a policy host that answers 404", "mtasts-policy-http-status"),
 		corner("sts-redirect", "a policy host that redirects", "mtasts-policy-redirect"),
 		corner("sts-html", "a policy host with a web page in place of the policy", "mtasts-policy-html"),

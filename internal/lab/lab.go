@@ -15,8 +15,9 @@
 //	// resolver: l.DNSAddr(); certificates: l.Roots()
 //
 // Name servers answer on port 53 of their own addresses the same way, all from
-// the one DNS server. Answers under lighthouse.example are DNSSEC-secure: they
-// carry the AD bit, which a client believes because the server is on loopback.
+// the one DNS server. Answers under lighthouse.example and
+// dane-wrong.corner.example are DNSSEC-secure: they carry the AD bit, which a
+// client believes because the server is on loopback.
 //
 // # Who lives there
 //
