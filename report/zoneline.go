@@ -65,8 +65,3 @@ func quote(s string) string {
 	b.WriteByte('"')
 	return b.String()
 }
-
-// changeKey tells equal changes.
-func changeKey(c check.RecordChange) string {
-	return c.Name + "\x00" + c.Type + "\x00" + strings.Join(c.Old, "\x01") + "\x00" + strings.Join(c.New, "\x01")
-}
