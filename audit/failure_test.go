@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/dns/dnstest"
+	"github.com/postseal/postseal/mtasts"
 	"github.com/postseal/postseal/score"
 	"github.com/postseal/postseal/starttls"
 )
@@ -57,7 +59,7 @@ type judged struct {
 	asked    []dns.Lookup
 }
 
-func judgeWorld(t *testing.T, r dns.Resolver, c *txtar.Archive, domain dns.Name) judged {
+func judgeWorld(t *testing.T, r dns.Resolver, c *txtar.Archive, domain dns.Name, change ...func(*Auditor)) judged {
 	t.Helper()
 	a := &Auditor{Resolver: r, Now: testNow, Prober: goodHosts{}}
 	req := Request{Domain: domain}
@@ -68,6 +70,9 @@ func judgeWorld(t *testing.T, r dns.Resolver, c *txtar.Archive, domain dns.Name)
 		case "selectors":
 			req.Selectors = strings.Fields(string(f.Data))
 		}
+	}
+	for _, f := range change {
+		f(a)
 	}
 	out, err := a.Audit(t.Context(), req)
 	if err != nil {
@@ -127,8 +132,32 @@ func TestFailedLookups(t *testing.T) {
 					}
 				}
 			}
+			for what, change := range map[string]func(*Auditor){
+				"HTTPS that answers": func(a *Auditor) { a.Fetcher = slowPolicy{} },
+				"HTTPS":              func(a *Auditor) { a.Fetcher = nil },
+				"SMTP":               func(a *Auditor) { a.Prober, a.NoSMTP = nil, "disabled" },
+				"an open port 25":    func(a *Auditor) { a.Prober = silentHosts{} },
+			} {
+				for _, bad := range lessKnown(base, judgeWorld(t, world, c, domain, change)) {
+					t.Errorf("without %s: %s", what, bad)
+				}
+			}
 		})
 	}
+}
+
+// slowPolicy is a policy host that never answers.
+type slowPolicy struct{}
+
+func (slowPolicy) FetchPolicy(_ context.Context, domain dns.Name, _ []netip.Addr) *mtasts.Fetch {
+	return &mtasts.Fetch{URL: mtasts.PolicyURL(domain), Error: mtasts.ErrTimeout, Phase: mtasts.PhaseConnect}
+}
+
+// silentHosts is a network that lets nothing out on the mail ports.
+type silentHosts struct{}
+
+func (silentHosts) Probe(_ context.Context, t starttls.Target) *starttls.Session {
+	return &starttls.Session{Target: t, Status: "silent"}
 }
 
 func keys[V any](m map[string]V) []string {
