@@ -121,7 +121,7 @@ func (f *Facts) bogus(ctx context.Context, r dns.Resolver) bool {
 	return again.Unknown() && again.Error.Kind == dns.ServFail
 }
 
-// unknown is why the state could not be told, nil when it was.
+// Unknown is why the state could not be told, nil when it was.
 func (f *Facts) Unknown() error {
 	switch {
 	case f.State != Indeterminate:

@@ -3,8 +3,6 @@ package report
 import (
 	"fmt"
 	"strings"
-
-	"github.com/postseal/postseal/check"
 )
 
 // maxString is the most that one character-string of a TXT record holds
