@@ -15,14 +15,17 @@ const (
 )
 
 func missing(f *Facts, r *check.Reporter) {
-	if !f.known(r) || f.policy != nil {
+	variant := ""
+	if f.onlySuffixUnknown() {
+		variant = "own"
+	} else if !f.known(r) || f.policy != nil {
 		return
 	}
 	asked := make([]string, len(f.Steps))
 	for i, s := range f.Steps {
 		asked[i] = subjectOf(s.Name) + " " + string(s.Status)
 	}
-	out := check.Finding{Subject: subjectOf(f.Domain), Params: check.Params{"Domain": f.Domain.String(), "Asked": asked}}
+	out := check.Finding{Subject: subjectOf(f.Domain), Variant: variant, Params: check.Params{"Domain": f.Domain.String(), "Asked": asked}}
 	switch {
 	case f.Profile == check.ProfileParked:
 		out.Fix = change(f.Steps[0], "", "v=DMARC1; p=reject; adkim=s; aspf=s")
@@ -31,6 +34,29 @@ func missing(f *Facts, r *check.Reporter) {
 		out.Fix = change(f.Steps[0], "", "v=DMARC1; p=none; rua="+f.mailbox())
 	}
 	r.Report(out)
+}
+
+// onlySuffixUnknown tells that no name of the owner's has a record and that all
+// that could not be looked up lies above: at the public suffix, whose record, if
+// there is one, is the registry's (§4.10.1: it never stands in for an own one).
+func (f *Facts) onlySuffixUnknown() bool {
+	org := f.RFC7489.OrganizationalDomain
+	if org == "" || f.policy != nil {
+		return false
+	}
+	above := false
+	for _, s := range f.Steps {
+		switch {
+		case s.Kept || len(s.Records) > 0:
+			return false
+		case s.Status != dns.StateUnknown:
+		case s.Name.IsUnder(org):
+			return false
+		default:
+			above = true
+		}
+	}
+	return above
 }
 
 func lookupFailed(f *Facts, r *check.Reporter) {
