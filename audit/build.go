@@ -31,7 +31,7 @@ func Build(out *Outcome, l *locale.Localizer) (*report.Report, error) {
 		},
 		Score:       scored,
 		Results:     results(out.Results, l),
-		NextSteps:   nextSteps(state, candidates, l),
+		NextSteps:   append(certain(out.Results, scored, l), nextSteps(state, candidates, l)...),
 		NotMeasured: notMeasured(scored, l),
 		Queries:     queries(out.Queries, keys),
 		Network:     network(out),
@@ -147,6 +147,25 @@ func finding(m *check.Meta, f *check.Finding, metas map[string]*check.Meta, l *l
 		}
 	}
 	return out
+}
+
+// certain are the steps that are right whatever the part of the score that they
+// serve turns out to be: it was not measured, so they promise no points.
+func certain(results []check.Result, s score.Score, l *locale.Localizer) []report.NextStep {
+	list := []report.NextStep{}
+	missing := index(results)["dmarc-missing"]
+	if missing == nil || missing.Status != check.Fail {
+		return list
+	}
+	for _, f := range missing.Findings {
+		if f.Variant == "own" && f.Fix != nil {
+			list = append(list, report.NextStep{
+				Rule: missing.Rule.ID, Title: l.Text("step.dmarc-record", nil), Effort: "minutes",
+				ScoreAfter: s.Value, GradeAfter: s.Grade, Records: f.Fix.Records,
+			})
+		}
+	}
+	return list
 }
 
 func nextSteps(state score.State, candidates []step, l *locale.Localizer) []report.NextStep {
