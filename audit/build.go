@@ -3,6 +3,7 @@ package audit
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ func Build(out *Outcome, l *locale.Localizer) (*report.Report, error) {
 		},
 		Score:       scored,
 		Results:     results(out.Results, l),
-		NextSteps:   append(certain(out.Results, scored, l), nextSteps(state, candidates, l)...),
+		NextSteps:   certain(nextSteps(state, candidates, l), out.Results, scored, l),
 		NotMeasured: notMeasured(scored, l),
 		Queries:     queries(out.Queries, keys),
 		Network:     network(out),
@@ -149,21 +150,30 @@ func finding(m *check.Meta, f *check.Finding, metas map[string]*check.Meta, l *l
 	return out
 }
 
-// certain are the steps that are right whatever the part of the score that they
-// serve turns out to be: it was not measured, so they promise no points.
-func certain(results []check.Result, s score.Score, l *locale.Localizer) []report.NextStep {
-	list := []report.NextStep{}
+// certain adds the steps that are right whatever the part of the score that
+// they serve turns out to be: it was not measured, so they promise no points.
+// They come after the quick steps that earn some.
+func certain(list []report.NextStep, results []check.Result, s score.Score, l *locale.Localizer) []report.NextStep {
 	missing := index(results)["dmarc-missing"]
 	if missing == nil || missing.Status != check.Fail {
 		return list
 	}
 	for _, f := range missing.Findings {
-		if f.Variant == "own" && f.Fix != nil {
-			list = append(list, report.NextStep{
-				Rule: missing.Rule.ID, Title: l.Text("step.dmarc-record", nil), Effort: "minutes",
-				ScoreAfter: s.Value, GradeAfter: s.Grade, Records: f.Fix.Records,
-			})
+		if f.Variant != "own" || f.Fix == nil {
+			continue
 		}
+		step := report.NextStep{
+			Rule: missing.Rule.ID, Title: l.Text("step.dmarc-record", nil), Effort: "minutes",
+			ScoreAfter: s.Value, GradeAfter: s.Grade, Records: f.Fix.Records,
+		}
+		at := slices.IndexFunc(list, func(n report.NextStep) bool { return n.Effort != "minutes" })
+		if at < 0 {
+			at = len(list)
+		}
+		if at > 0 {
+			step.ScoreAfter, step.GradeAfter = list[at-1].ScoreAfter, list[at-1].GradeAfter
+		}
+		list = slices.Insert(list, at, step)
 	}
 	return list
 }
