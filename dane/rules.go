@@ -59,7 +59,7 @@ After:
 
     _25._tcp.mx1.example.com. TLSA -> no such record`,
 		},
-		Applies: applies,
+		Applies: inUse,
 		Run:     known(hosts(runLookupFailed)),
 	},
 	{
@@ -81,7 +81,7 @@ After:
 
     example.com.  DS  54321 13 2 (digest of the zone's key)`,
 		},
-		Applies: applies,
+		Applies: inUse,
 		Run: known(hosts(func(f *Facts, h *Host, r *check.Reporter) {
 			switch {
 			case h.Lookup.Absent() || h.Secure == "yes":
@@ -111,7 +111,7 @@ Before:
 
 After: both are secure.`,
 		},
-		Applies: applies,
+		Applies: inUse,
 		Run:     known(runMXInsecure),
 	},
 	{
@@ -133,7 +133,7 @@ After:
 
     mx1.example.com.  A  192.0.2.25   (in the signed zone)`,
 		},
-		Applies: applies,
+		Applies: inUse,
 		Run: known(hosts(func(f *Facts, h *Host, r *check.Reporter) {
 			switch {
 			case h.Lookup.Absent() || h.SecureAddress == "yes":
@@ -166,7 +166,7 @@ After:
     _25._tcp.mx1.example.com.  TLSA  3 1 1 (digest)
     _25._tcp.mx2.example.com.  TLSA  3 1 1 (digest)`,
 		},
-		Applies: applies,
+		Applies: inUse,
 		Run:     known(runPartial),
 	},
 }
@@ -175,6 +175,12 @@ After:
 // could not be told leave the rules unknown.
 func applies(f *Facts) bool {
 	return f.Profile.Receives() && (f.HostsUnknown != nil || len(f.Hosts) > 0)
+}
+
+// inUse: a host has TLSA records, or nobody could tell. Without any there is
+// nothing about them that could be good.
+func inUse(f *Facts) bool {
+	return applies(f) && (f.HostsUnknown != nil || slices.ContainsFunc(f.Hosts, func(h *Host) bool { return !h.Lookup.Absent() }))
 }
 
 // known runs a rule that needs to know the mail hosts.

@@ -159,7 +159,7 @@ Ready for it:
     _25._tcp.mx1.example.com.  TLSA  3 1 1 (present key)
     _25._tcp.mx1.example.com.  TLSA  3 1 1 (next key)`,
 		},
-		Applies: applies,
+		Applies: inUse,
 		Run: known(hosts(func(f *Facts, h *Host, r *check.Reporter) {
 			bound, unsure := f.Bound(h)
 			if unsure != nil {
@@ -183,7 +183,7 @@ func record(id, title string, severity check.Severity, variants []check.Variant,
 			ID: id, Standard: check.DANE, Severity: severity, Title: title, Variants: variants, Refs: []check.Ref{ref}, Doc: doc,
 			CoveredBy: []string{"dnssec-bogus", "dane-tlsa-insecure", "dane-address-insecure"},
 		},
-		Applies: applies,
+		Applies: inUse,
 		Run: known(hosts(func(_ *Facts, h *Host, r *check.Reporter) {
 			if h.Lookup.Unknown() {
 				r.Unknown(h.Lookup.Error)

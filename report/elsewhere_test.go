@@ -24,3 +24,20 @@ func TestExplainedElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingButFacts: a standard of which only a fact to know can be told has
+// shown nothing that could be good.
+func TestNothingButFacts(t *testing.T) {
+	missing := Result{ID: "dane-tlsa-missing", Standard: check.DANE, Status: check.Fail, Severity: check.Info, Findings: []Finding{{Severity: check.Info}}}
+	for _, c := range []struct {
+		results []Result
+		want    state
+	}{
+		{[]Result{missing, {ID: "dane-no-match", Standard: check.DANE, Status: check.NotApplicable}}, stateNone},
+		{[]Result{missing, {ID: "dane-no-match", Standard: check.DANE, Status: check.Pass}}, stateOK},
+	} {
+		if got := standings(&Report{Results: c.results})[0].State; got != c.want {
+			t.Errorf("got %v, want %v", got, c.want)
+		}
+	}
+}
