@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/postseal/postseal/internal/zonetext"
 )
 
 // Zone writes the records as a zone file has them. What does not belong into
@@ -42,7 +44,7 @@ func (r *Record) presentation() string {
 	}
 	quoted := make([]string, len(r.Strings))
 	for i, part := range r.Strings {
-		quoted[i] = Quote(part)
+		quoted[i] = zonetext.Quote(part)
 	}
 	if len(quoted) == 1 {
 		return head + quoted[0] + "\n"

@@ -8,10 +8,9 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-)
 
-// MaxString is the most octets one character-string holds (RFC 1035 §3.3).
-const MaxString = 255
+	"github.com/postseal/postseal/internal/zonetext"
+)
 
 // DefaultTTL is the TTL of generated records, in seconds.
 const DefaultTTL = 3600
@@ -79,9 +78,9 @@ func Split(text string) []string {
 		return []string{""}
 	}
 	var parts []string
-	for len(text) > MaxString {
-		parts = append(parts, text[:MaxString])
-		text = text[MaxString:]
+	for len(text) > zonetext.MaxString {
+		parts = append(parts, text[:zonetext.MaxString])
+		text = text[zonetext.MaxString:]
 	}
 	return append(parts, text)
 }
@@ -102,8 +101,8 @@ func (s *Set) check() error {
 		if len(r.Strings) > 0 && strings.Join(r.Strings, "") != r.Value {
 			return fmt.Errorf("publish: the strings for %q are not its value", r.Name)
 		}
-		if slices.ContainsFunc(r.Strings, func(part string) bool { return len(part) > MaxString }) {
-			return fmt.Errorf("publish: a string for %q has more than %d octets", r.Name, MaxString)
+		if slices.ContainsFunc(r.Strings, func(part string) bool { return len(part) > zonetext.MaxString }) {
+			return fmt.Errorf("publish: a string for %q has more than %d octets", r.Name, zonetext.MaxString)
 		}
 		if len(r.Strings) == 0 && (r.Type == "TXT" || r.Value == "") {
 			return fmt.Errorf("publish: the record %s %s is empty", r.Name, r.Type)
@@ -127,23 +126,4 @@ func checkName(name string) error {
 		}
 	}
 	return nil
-}
-
-// Quote writes one character-string as a zone file has it (RFC 1035 §5.1).
-func Quote(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b.WriteByte('\\')
-			b.WriteByte(c)
-		case c < 0x20 || c > 0x7e:
-			fmt.Fprintf(&b, "\\%03d", c)
-		default:
-			b.WriteByte(c)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
 }

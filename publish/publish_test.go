@@ -46,12 +46,6 @@ func ExampleZone() {
 	// _dmarc.example.com. 3600 IN TXT "v=DMARC1; p=reject; rua=mailto:dmarc@example.com"
 }
 
-func TestQuote(t *testing.T) {
-	if got, want := Quote(`a"b\c;d`), `"a\"b\\c;d"`; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}
-
 func TestTXTRefuses(t *testing.T) {
 	for _, text := range []string{"v=spf1 –all", "a\tb", "a\x00"} {
 		_, err := TXT("example.com.", text, "spf")

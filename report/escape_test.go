@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/postseal/postseal/check"
+
+	"github.com/postseal/postseal/internal/zonetext"
 )
 
 func TestEscape(t *testing.T) {
@@ -38,8 +40,8 @@ func FuzzEscape(f *testing.F) {
 		if again := Escape(got); again != got {
 			t.Errorf("Escape twice: %q, then %q", got, again)
 		}
-		if q := quote(s); strings.ContainsFunc(q, func(r rune) bool { return r < ' ' || r > '~' }) {
-			t.Errorf("quote(%q) = %q is not plain ASCII", s, q)
+		if q := zonetext.Quote(s); strings.ContainsFunc(q, func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Errorf("zonetext.Quote(%q) = %q is not plain ASCII", s, q)
 		}
 	})
 }

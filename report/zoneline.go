@@ -1,13 +1,10 @@
 package report
 
 import (
-	"fmt"
 	"strings"
-)
 
-// maxString is the most that one character-string of a TXT record holds
-// (RFC 1035 §3.3).
-const maxString = 255
+	"github.com/postseal/postseal/internal/zonetext"
+)
 
 // zoneLines are the lines of a zone file that publish one value. A text longer
 // than one character-string is cut into several, which readers join without a
@@ -17,19 +14,19 @@ func zoneLines(name, rrtype, value string) []string {
 	if rrtype != "TXT" {
 		return []string{head + Escape(value)}
 	}
-	if len(value) <= maxString {
-		return []string{head + quote(value)}
+	if len(value) <= zonetext.MaxString {
+		return []string{head + zonetext.Quote(value)}
 	}
 	lines := []string{head + "("}
 	for len(value) > 0 {
-		n := min(maxString, len(value))
+		n := min(zonetext.MaxString, len(value))
 		if n < len(value) {
 			// Break after a space where there is one near: people read these.
 			if i := strings.LastIndexByte(value[:n], ' '); i > n-60 {
 				n = i + 1
 			}
 		}
-		lines = append(lines, "    "+quote(value[:n]))
+		lines = append(lines, "    "+zonetext.Quote(value[:n]))
 		value = value[n:]
 	}
 	return append(lines, ")")
@@ -42,24 +39,4 @@ func zoneLine(name, rrtype, value string) string {
 		lines[i] = strings.TrimSpace(lines[i])
 	}
 	return strings.Join(lines, " ")
-}
-
-// quote writes a character-string in the form of RFC 1035 §5.1: any octet that
-// does not print as ASCII becomes \DDD, so nothing in it can act on a terminal.
-func quote(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b.WriteByte('\\')
-			b.WriteByte(c)
-		case c < ' ' || c > '~':
-			fmt.Fprintf(&b, `\%03d`, c)
-		default:
-			b.WriteByte(c)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
 }
