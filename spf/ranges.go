@@ -114,22 +114,23 @@ func (n *node) own() *ranges {
 // only (§5.2), so what its signed terms name does not count.
 func (n *node) passes() *ranges {
 	r := &ranges{}
-	n.collect(r)
+	n.sources(func(_ *Term, nets []netip.Prefix) { r.add(nets...) })
 	return r
 }
 
-func (n *node) collect(r *ranges) {
+// sources calls visit for every term of which a match is a pass.
+func (n *node) sources(visit func(*Term, []netip.Prefix)) {
 	for i, t := range n.terms {
 		if !t.entry.Positive() || !n.rec.live(i) {
 			continue
 		}
-		r.add(t.networks()...)
+		visit(t, t.networks())
 		if t.child != nil {
-			t.child.collect(r)
+			t.child.sources(visit)
 		}
 	}
 	if t := n.redirect(); t != nil && t.child != nil {
-		t.child.collect(r)
+		t.child.sources(visit)
 	}
 }
 
