@@ -83,10 +83,12 @@ type keyView struct {
 	Selector, FoundBy, Key, Tone, Symbol, Word, Alias string
 }
 
+type markView struct{ Tone, Symbol, Word string }
+
 type hostView struct {
 	Preference, Name string
 	Addresses        []string
-	Policy           string // how MTA-STS sees it
+	None             *markView // instead of addresses: none, or not known
 }
 
 // maxMessage is how much of one sentence a page shows: names in it may be long.
@@ -116,7 +118,7 @@ func (w words) card(r *Report, s *standing, points []pointView) cardView {
 		c.Score = w.t("card.points-none")
 	}
 	published := w.published(r, s.Standard)
-	c.Records, c.Findings = w.findingViews(s, published)
+	c.Records, c.Findings = w.findingViews(r, s, published)
 	c.Unknown = unknownViews(s.Unknown)
 	c.Passed, c.NA = ruleViews(s.Passed), ruleViews(s.NA)
 	w.details(&c, r, s.Standard)
@@ -199,7 +201,7 @@ func (w words) published(r *Report, std check.Standard) []publishedText {
 
 // findingViews numbers the findings of a card, the worst first, and marks in
 // the published records what they are about.
-func (w words) findingViews(s *standing, published []publishedText) ([]recordView, []findingView) {
+func (w words) findingViews(r *Report, s *standing, published []publishedText) ([]recordView, []findingView) {
 	type entry struct {
 		res *Result
 		n   int
@@ -222,9 +224,14 @@ func (w words) findingViews(s *standing, published []publishedText) ([]recordVie
 	})
 	marks := make([][]mark, len(published))
 	var views []findingView
+	told := map[string]bool{} // the reason is told once for all findings of a rule
 	for i, e := range entries {
 		f := &e.res.Findings[e.n]
-		v := w.finding(e.res, e.n, i+1)
+		v := w.finding(r.Domain, e.res, e.n, i+1)
+		if told[e.res.ID] {
+			v.Why = ""
+		}
+		told[e.res.ID] = true
 		at := slices.IndexFunc(published, func(p publishedText) bool { return p.text == f.Record })
 		switch {
 		case f.Record == "":
@@ -250,7 +257,7 @@ func (w words) findingViews(s *standing, published []publishedText) ([]recordVie
 	return records, views
 }
 
-func (w words) finding(res *Result, n, number int) findingView {
+func (w words) finding(domain string, res *Result, n, number int) findingView {
 	f := &res.Findings[n]
 	v := findingView{
 		ID: findingID(res.ID, n), Rule: res.ID, N: number, State: severityState(f.Severity), Word: w.severity(f.Severity),
@@ -258,7 +265,7 @@ func (w words) finding(res *Result, n, number int) findingView {
 	}
 	if f.Fix != nil {
 		v.Verb = sentence(Escape(f.Fix.Verb))
-		v.Changes = changeViews(f.Fix.Records)
+		v.Changes = w.changeViews(domain, f.Fix.Records)
 	}
 	for _, r := range res.Refs {
 		text := Escape(r.Doc)
@@ -395,13 +402,19 @@ func (w words) dmarcDetails(c *cardView, r *Report, v *dmarcView) {
 		t := &policyTable{}
 		add := func(who, name string, p dmarcPolicy) {
 			row := policyRow{Who: who, Name: Escape(name), Policy: Escape(p.Policy), Tag: Escape(p.Tag)}
-			st := policyState(p.Policy, v.Known)
-			if p.Policy == "" {
+			// Each line has its own answer: a look-up above the domain may
+			// have failed that only its subdomains depend on.
+			known := v.Known
+			if p.Known != nil {
+				known = *p.Known
+			}
+			st := policyState(p.Policy, known)
+			switch {
+			case !known:
+				row.Policy, row.Tag = w.t("state.unknown"), ""
+			case p.Policy == "":
 				row.Policy = w.t("policy.not-applied")
-				if !v.Known {
-					row.Policy = w.t("state.unknown")
-				}
-			} else {
+			default:
 				row.Note = w.or("policy", p.Policy, "")
 			}
 			if p.Testing {
@@ -414,7 +427,7 @@ func (w words) dmarcDetails(c *cardView, r *Report, v *dmarcView) {
 		add(w.t("policy.who-subdomain"), "mail."+r.Domain, v.Effective.Subdomain)
 		add(w.t("policy.who-nonexistent"), "no-such-name."+r.Domain, v.Effective.Nonexistent)
 		if l := v.RFC7489; l != nil {
-			add(w.t("policy.who-legacy"), l.PolicyName, dmarcPolicy{Policy: l.Policy})
+			add(w.t("policy.who-legacy"), l.PolicyName, dmarcPolicy{Policy: l.Policy, Known: l.Known})
 		}
 		c.Policy = t
 	}
@@ -442,14 +455,12 @@ func (w words) dmarcDetails(c *cardView, r *Report, v *dmarcView) {
 
 func policyState(policy string, known bool) state {
 	switch {
-	case policy == "reject":
-		return stateOK
-	case policy == "quarantine":
+	case !known:
+		return stateUnknown
+	case policy == "reject" || policy == "quarantine":
 		return stateOK
 	case policy == "none":
 		return stateWarning
-	case !known:
-		return stateUnknown
 	default:
 		return stateError
 	}
@@ -510,6 +521,13 @@ func (w words) mxDetails(c *cardView, r *Report, v *mxView) {
 				host.Addresses = append(host.Addresses, text)
 			}
 		}
+		if len(h.Addresses) == 0 {
+			st, word := stateError, w.t("mx.no-address")
+			if h.A.State == "unknown" || h.AAAA.State == "unknown" {
+				st, word = stateUnknown, w.t("state.unknown")
+			}
+			host.None = &markView{st.Code, st.Symbol, word}
+		}
 		c.Hosts = append(c.Hosts, host)
 	}
 	ns := v.NameServers
@@ -520,7 +538,7 @@ func (w words) mxDetails(c *cardView, r *Report, v *mxView) {
 		}
 	}
 	c.fact(w.t("fact.name-servers"), strings.Join(names, ", "))
-	if ns.Agree != "" {
+	if ns.Agree != "" && (len(ns.Hosts) > 1 || ns.Agree != "yes") { // one server agrees with itself
 		c.fact(w.t("fact.agree"), w.or("agree", ns.Agree, ns.Agree))
 	}
 }

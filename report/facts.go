@@ -72,6 +72,7 @@ type dmarcPolicy struct {
 	Policy  string `json:"policy"`
 	Tag     string `json:"tag"`
 	Testing bool   `json:"testing"`
+	Known   *bool  `json:"known"`
 }
 
 type dmarcView struct {
@@ -96,6 +97,7 @@ type dmarcView struct {
 		OrganizationalDomain string `json:"organizational_domain"`
 		PolicyName           string `json:"policy_name"`
 		Policy               string `json:"policy"`
+		Known                *bool  `json:"known"`
 	} `json:"rfc7489"`
 	Destinations []*struct {
 		Tag        string `json:"tag"`
@@ -141,8 +143,10 @@ type mxView struct {
 	Null     bool       `json:"null"`
 	Implicit bool       `json:"implicit"`
 	Hosts    []*struct {
-		Name       string `json:"name"`
-		Preference int    `json:"preference"`
+		Name       string     `json:"name"`
+		Preference int        `json:"preference"`
+		A          lookupView `json:"a"`
+		AAAA       lookupView `json:"aaaa"`
 		Addresses  []struct {
 			IP      string `json:"ip"`
 			Special string `json:"special"`

@@ -33,7 +33,7 @@ func (w words) flow(r *Report) []laneView {
 		if !ok {
 			st = stateNone
 		}
-		v := stopView{Label: w.or("standard", std, std), Main: main, Detail: clip(Escape(detail), 140), Tone: st.Code, Symbol: st.Symbol, Word: w.stateWord(st)}
+		v := stopView{Label: w.or("standard", std, std), Main: main, Detail: clip(Escape(detail), 300), Tone: st.Code, Symbol: st.Symbol, Word: w.stateWord(st)}
 		if ok {
 			v.Link = "std-" + std
 		}
@@ -49,7 +49,7 @@ func (w words) flow(r *Report) []laneView {
 	if spf != nil && spf.Tree != nil {
 		providers := spfSources(spf)
 		main = w.t("flow.spf")
-		detail = strings.Join(providers, ", ")
+		detail = w.few(providers)
 		if len(providers) == 0 {
 			main = w.t("flow.spf-nobody")
 		}
@@ -68,7 +68,7 @@ func (w words) flow(r *Report) []laneView {
 			}
 		}
 		if len(names) > 0 {
-			main, detail = w.t("flow.dkim"), strings.Join(names, ", ")
+			main, detail = w.t("flow.dkim"), w.few(names)
 		}
 	}
 	out.Stops = append(out.Stops, stop("dkim", main, detail))
@@ -109,9 +109,12 @@ func (w words) inbound(r *Report, stop func(std, main, detail string) stopView) 
 			names = append(names, h.Name)
 		}
 	}
-	in.Stops = append(in.Stops, stop("mx", w.count("flow.mx", len(names)), strings.Join(names, ", ")))
+	in.Stops = append(in.Stops, stop("mx", w.count("flow.mx", len(names)), w.few(names)))
 
 	main, detail := w.t("flow.sts-none"), ""
+	if st := stop("mta-sts", "", ""); st.Tone == stateUnknown.Code {
+		main = w.t("state.unknown")
+	}
 	if sts := factsOf[stsView](r, "mta-sts"); sts != nil && sts.Valid && sts.Policy != nil {
 		main, detail = w.or("flow.sts", sts.Policy.Mode, Escape(sts.Policy.Mode)), "mode: "+sts.Policy.Mode
 	}
@@ -145,6 +148,22 @@ func (w words) inbound(r *Report, stop func(std, main, detail string) stopView) 
 	}
 	in.Stops = append(in.Stops, stop("starttls", main, detail))
 	return in, true
+}
+
+// few lists as many names as a step has room for, and how many are left.
+func (w words) few(names []string) string {
+	text := ""
+	for i, n := range names {
+		n = clip(n, 120)
+		if i > 0 && len(text)+len(n) > 120 {
+			return text + " " + w.count("flow.more", len(names)-i)
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += n
+	}
+	return text
 }
 
 // spfSources names who may send, by provider where it is known.

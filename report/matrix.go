@@ -148,7 +148,7 @@ func (w words) certCells(r *Report, s *sessionView) (cert, end cell) {
 	case "expired", "unparsable":
 		st = stateError
 	}
-	cert = toned(st, w.or("cert", c.Verdict, Escape(c.Verdict)), c.Issuer)
+	cert = toned(st, w.or("cert", c.Verdict, Escape(c.Verdict)), strings.ReplaceAll(c.Issuer, ",", ", "))
 	if c.NotAfter.IsZero() {
 		return cert, w.blank()
 	}
@@ -228,9 +228,12 @@ func (w words) transcripts(v *starttlsView) []transcriptView {
 					t.More = w.count("lines-more", len(s.Transcript)-i)
 					break
 				}
-				tone := map[string]string{"S": "server", "C": "client"}[l.From]
-				if tone == "" {
-					tone = "event"
+				tone := "event"
+				switch l.From {
+				case "S":
+					tone = ""
+				case "C":
+					tone = "client"
 				}
 				t.Lines = append(t.Lines, transcriptLine{Escape(clip(l.From, 4)), clip(Escape(l.Text), maxLine), w.decimal(l.MS), tone})
 			}

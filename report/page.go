@@ -17,6 +17,7 @@ type domainPage struct {
 	Verdict  string
 	Seal     sealView
 	Ungraded bool
+	Partial  bool // whether something was not measured
 	Coverage string
 	Caps     []capView
 	MoreCaps string // how many limits hold beside the lowest, "" for none
@@ -109,6 +110,7 @@ func newDomainPage(d *Document, r *Report, opts HTMLOptions, home string) *domai
 	}
 	p.Title = p.Domain + ": " + p.Seal.Value + " " + p.Seal.Grade + " – " + w.t("title") + ", " + w.date(r.StartedAt)
 	p.Coverage = w.coverage(r)
+	p.Partial = r.Score.Coverage < 100
 	if r.Incomplete || r.Error != "" {
 		p.Trouble = w.t("incomplete", "Error", Escape(r.Error))
 	}
@@ -129,7 +131,7 @@ func newDomainPage(d *Document, r *Report, opts HTMLOptions, home string) *domai
 	p.Records = w.suggestions(r, links)
 	for _, s := range p.Records {
 		for _, n := range s.Change.New {
-			if n.Zone != "" {
+			if n.Zone != "" && s.Change.Elsewhere == "" {
 				p.Zone = append(p.Zone, n.Zone)
 			}
 		}
@@ -162,7 +164,7 @@ func (w words) steps(r *Report, links map[string]string) []stepView {
 	for i, s := range r.NextSteps {
 		v := stepView{
 			N: i + 1, Title: Escape(s.Title), Effort: w.effort(s.Effort), From: clamp(from), To: clamp(s.ScoreAfter),
-			Grade: Escape(s.GradeAfter), Tone: gradeTone(s.GradeAfter), Link: links[s.Rule], Changes: changeViews(s.Records),
+			Grade: Escape(s.GradeAfter), Tone: gradeTone(s.GradeAfter), Link: links[s.Rule], Changes: w.changeViews(r.Domain, s.Records),
 			ScoreAfter: w.integer(s.ScoreAfter),
 		}
 		v.Width = max(v.To-v.From, 0)
@@ -193,7 +195,7 @@ func (w words) suggestions(r *Report, links map[string]string) []suggestion {
 				continue
 			}
 			seen[key] = true
-			list = append(list, suggestion{changeViews([]check.RecordChange{c})[0], reason, link})
+			list = append(list, suggestion{w.changeViews(r.Domain, []check.RecordChange{c})[0], reason, link})
 		}
 	}
 	for _, s := range r.NextSteps {
@@ -207,7 +209,7 @@ func (w words) suggestions(r *Report, links map[string]string) []suggestion {
 				if reason == "" {
 					reason = res.Title
 				}
-				add(f.Fix.Records, Escape(reason), findingID(res.ID, j))
+				add(f.Fix.Records, sentence(Escape(reason)), findingID(res.ID, j))
 			}
 		}
 	}
@@ -247,6 +249,9 @@ func (p *domainPage) evidence(r *Report) {
 		w.count("net.queries", n.DNSQueries), w.count("net.packets", n.DNSPackets),
 		w.count("net.https", n.HTTPSRequests), w.count("net.smtp", n.SMTPConnections),
 	}, " · ")
+	if n == (Network{}) {
+		p.Network = w.t("net.nothing")
+	}
 	p.Dialogue = w.transcripts(factsOf[starttlsView](r, "starttls"))
 	if sts := factsOf[stsView](r, "mta-sts"); sts != nil && sts.Fetch != nil && sts.Fetch.Text != "" {
 		v := recordView{Owner: Escape(sts.Fetch.URL)}

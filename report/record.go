@@ -3,6 +3,7 @@ package report
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/postseal/postseal/check"
@@ -90,6 +91,7 @@ type changeView struct {
 	Name, Type string
 	Old        []string
 	New        []valueView
+	Elsewhere  string // says that the place is not in the domain's own zone; "" where it is
 }
 
 type valueView struct {
@@ -98,10 +100,13 @@ type valueView struct {
 	Value string // the bare value for a web form; "" where it holds what does not print
 }
 
-func changeViews(changes []check.RecordChange) []changeView {
+func (w words) changeViews(domain string, changes []check.RecordChange) []changeView {
 	var views []changeView
 	for _, c := range changes {
 		v := changeView{Name: Escape(c.Name), Type: Escape(c.Type)}
+		if outside(domain, c.Name) {
+			v.Elsewhere = w.t("elsewhere", "Domain", Escape(domain))
+		}
 		for _, o := range c.Old {
 			v.Old = append(v.Old, clip(Escape(o), maxShown))
 		}
@@ -118,6 +123,13 @@ func changeViews(changes []check.RecordChange) []changeView {
 		views = append(views, v)
 	}
 	return views
+}
+
+// outside reports whether a record is to stand beyond the domain, where
+// somebody else may have to publish it.
+func outside(domain, name string) bool {
+	name, domain = strings.ToLower(strings.TrimSuffix(name, ".")), strings.ToLower(strings.TrimSuffix(domain, "."))
+	return name != domain && !strings.HasSuffix(name, "."+domain)
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -171,7 +171,7 @@ func (p *textPrinter) steps(r *Report) {
 		}
 		p.line(fmt.Sprintf("%2d  ", i+1), p.wrap("    ", title), between, p.tone(gradeTone(s.GradeAfter), gain), "  ", p.tone("muted", effort))
 		for _, c := range s.Records {
-			p.change(c)
+			p.change(r.Domain, c)
 		}
 	}
 	if n := len(r.NextSteps) - len(shown); n > 0 {
@@ -180,7 +180,10 @@ func (p *textPrinter) steps(r *Report) {
 }
 
 // change prints what to paste, and as zone file comments what goes away.
-func (p *textPrinter) change(c check.RecordChange) {
+func (p *textPrinter) change(domain string, c check.RecordChange) {
+	if outside(domain, c.Name) {
+		p.line("    ", p.tone("muted", p.wrap("    ; ", "; "+p.t("elsewhere", "Domain", Escape(domain)))))
+	}
 	if len(c.New) == 0 || p.opts.Verbose {
 		for _, v := range c.Old {
 			p.line("    ", p.tone("muted", "; "+p.t("text.remove")+" "+zoneLine(c.Name, c.Type, v)))
@@ -207,8 +210,10 @@ func (p *textPrinter) standards(r *Report) {
 	}
 	for _, s := range list {
 		lead := fmt.Sprintf("  %s  %s  ", pad(s.State.Symbol+" "+p.stateWord(s.State), wordW+2), pad(p.standard(s.Standard), nameW))
-		room := max(p.opts.Width-utf8.RuneCountInString(lead), 20)
-		p.line(p.tone(s.State.Code, lead), clip(p.standingLine(s), room))
+		// Two lines hold nearly every title whole: cut short, one may say the opposite.
+		indent := utf8.RuneCountInString(lead)
+		room := max(p.opts.Width-indent, 20)
+		p.line(p.tone(s.State.Code, lead), p.wrap(strings.Repeat(" ", indent), clip(p.standingLine(s), 2*room)))
 	}
 }
 
@@ -251,7 +256,7 @@ func (p *textPrinter) findings(r *Report) {
 		p.line(p.tone("bold", p.standard(s.Standard)))
 		for _, res := range s.Results {
 			for i := range res.Findings {
-				p.finding(res, &res.Findings[i])
+				p.finding(r.Domain, res, &res.Findings[i])
 			}
 		}
 		p.unknown(s.Unknown)
@@ -283,7 +288,7 @@ func (p *textPrinter) unknown(results []*Result) {
 	}
 }
 
-func (p *textPrinter) finding(res *Result, f *Finding) {
+func (p *textPrinter) finding(domain string, res *Result, f *Finding) {
 	st := severityState(f.Severity)
 	p.line(p.tone(st.Code, "  "+st.Symbol+" "+p.severity(f.Severity)), "  ", Escape(f.Subject), "  ", p.tone("muted", res.ID))
 	p.line("    ", p.wrap("    ", Escape(f.Message)))
@@ -295,7 +300,7 @@ func (p *textPrinter) finding(res *Result, f *Finding) {
 			p.line("    ", p.wrap("      ", p.t("fix")+": "+Escape(f.Fix.Verb)))
 		}
 		for _, c := range f.Fix.Records {
-			p.change(c)
+			p.change(domain, c)
 		}
 	}
 	for _, c := range f.Consequences {
@@ -315,15 +320,15 @@ func (p *textPrinter) notMeasured(r *Report) {
 		return // of what was cut short the first lines say why
 	}
 	p.line()
-	var parts, checks []string
+	p.line(p.tone("bold", p.t("text.not-measured", "N", notMeasuredWeight(r))))
+	var checks []string
 	for i, m := range r.NotMeasured {
 		checks = append(checks, p.checkName(m.Check))
 		if i+1 == len(r.NotMeasured) || r.NotMeasured[i+1].Cause != m.Cause {
-			parts = append(parts, strings.Join(checks, ", ")+" ("+Escape(m.Cause)+")")
+			p.line(p.tone("unknown", "  ? "), p.wrap("    ", strings.Join(checks, ", ")+": "+Escape(m.Cause)))
 			checks = nil
 		}
 	}
-	p.line(p.wrap("  ", p.t("text.not-measured", "N", notMeasuredWeight(r), "List", strings.Join(parts, "; "))))
 }
 
 func (w words) checkName(id string) string { return w.scoreWord("check", id, id) }

@@ -70,7 +70,15 @@ func (w words) spfTree(v *spfView) *treeView {
 	}
 	tree.Summary = w.t(key, "N", t.Lookups, "Limit", spfLimit, "Voids", max(t.Voids.IPv4, t.Voids.IPv6))
 	if n, err := strconv.ParseUint(t.Addresses.IPv4, 10, 40); err == nil {
-		tree.Addresses = w.t("tree.addresses", "IPv4", w.integer(int(n)), "IPv6", w.integer(len(t.Addresses.IPv6)))
+		v4, v6 := w.integer(int(n)), w.integer(len(t.Addresses.IPv6))
+		switch {
+		case t.Open:
+			tree.Addresses = w.t("tree.addresses-open", "IPv4", v4, "IPv6", v6)
+		case n == 0 && len(t.Addresses.IPv6) == 0:
+			tree.Addresses = w.t("tree.addresses-none")
+		default:
+			tree.Addresses = w.t("tree.addresses", "IPv4", v4, "IPv6", v6)
+		}
 	}
 	left := 0
 	var walk func(terms []*spfTerm, depth, parentX, parentY int)

@@ -9,9 +9,9 @@
       b.hidden = false;
       b.addEventListener("click", function () {
         navigator.clipboard.writeText(b.getAttribute("data-copy")).then(function () {
-          b.textContent = b.getAttribute("data-done");
-          d.getElementById("said").textContent = b.getAttribute("data-done");
-          setTimeout(function () { b.textContent = label; d.getElementById("said").textContent = ""; }, 2000);
+          var said = d.getElementById("said");
+          b.textContent = said.textContent = said.getAttribute("data-done");
+          setTimeout(function () { b.textContent = label; said.textContent = ""; }, 2000);
         }, function () {});
       });
     });
