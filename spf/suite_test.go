@@ -14,10 +14,12 @@ import (
 type suite struct {
 	Description string
 	Tests       map[string]struct {
-		Spec     any
-		Helo     string
-		Mailfrom string
-		Result   any
+		Spec        any
+		Helo        string
+		Host        string
+		Mailfrom    string
+		Result      any
+		Explanation string
 	}
 	Zonedata map[string][]any
 }
