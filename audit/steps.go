@@ -8,6 +8,7 @@ import (
 	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/dnssec"
 	"github.com/postseal/postseal/score"
+	"github.com/postseal/postseal/tlsrpt"
 )
 
 // step is a candidate for the staircase and what it has to publish.
@@ -205,9 +206,18 @@ func (s *stepper) transit() {
 	if s.lacks("transit-tlsrpt") {
 		rule := s.failing("tlsrpt-record-missing", "mtasts-tlsrpt-missing", "tlsrpt-record-missing", "tlsrpt-record-multiple", "tlsrpt-record-syntax",
 			"tlsrpt-record-version-near-miss", "tlsrpt-rua-missing", "tlsrpt-rua-empty", "tlsrpt-rua-scheme")
-		s.add("transit-tlsrpt", rule, score.Minutes, sets(score.Full, "transit-tlsrpt"), s.txt(f.Domain.Child("_smtp._tls").FQDN(), f.TLSRPT.Record,
-			"v=TLSRPTv1; rua=mailto:tls-reports@"+f.Domain.String()), nil)
+		// A fix that leaves nothing wrong keeps the addresses of the record at hand.
+		records := s.fixes(rule)
+		if len(records) != 1 || len(records[0].New) != 1 || !cleanTLSRPT(records[0].New[0]) {
+			records = s.txt(f.Domain.Child("_smtp._tls").FQDN(), f.TLSRPT.Record, "v=TLSRPTv1; rua=mailto:tls-reports@"+f.Domain.String())
+		}
+		s.add("transit-tlsrpt", rule, score.Minutes, sets(score.Full, "transit-tlsrpt"), records, nil)
 	}
+}
+
+func cleanTLSRPT(text string) bool {
+	_, problems := tlsrpt.Parse(text)
+	return len(problems) == 0
 }
 
 // failuresOf are the rules of a standard that are at least that severe, in

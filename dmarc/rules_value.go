@@ -35,7 +35,7 @@ After:
 			ID: "dmarc-p-invalid", Standard: check.DMARC, Severity: check.Error,
 			Title: "the policy for the domain is not a policy",
 			Refs:  []check.Ref{check.RFC(9989, "4.10.1")},
-			Doc: `The value of p is none of none, quarantine and reject. Without a valid p the record has no policy. Receivers then act as if the whole record said p=none when it has a
+			Doc: `The value of p is not one of the three words none, quarantine and reject. Without a valid p the record has no policy. Receivers then act as if the whole record said p=none when it has a
 valid rua, and do no DMARC processing when it has none.
 
 **Fix:** use one of the three words; their letter case does not matter.
@@ -57,7 +57,7 @@ After:
 			ID: "dmarc-sp-invalid", Standard: check.DMARC, Severity: check.Error,
 			Title: "the policy for existing subdomains is not a policy",
 			Refs:  []check.Ref{check.RFC(9989, "4.10.1")},
-			Doc: `The value of sp is none of none, quarantine and reject. The effect is not limited to subdomains: a valid p=reject is switched off as well. Receivers then act as if the whole record said p=none when it has a
+			Doc: `The value of sp is not one of the three words none, quarantine and reject. The effect is not limited to subdomains: a valid p=reject is switched off as well. Receivers then act as if the whole record said p=none when it has a
 valid rua, and do no DMARC processing when it has none.
 
 **Fix:** use one of the three words; their letter case does not matter.
@@ -79,7 +79,7 @@ After:
 			ID: "dmarc-np-invalid", Standard: check.DMARC, Severity: check.Error,
 			Title: "the policy for subdomains that do not exist is not a policy",
 			Refs:  []check.Ref{check.RFC(9989, "4.10.1")},
-			Doc: `The value of np is none of none, quarantine and reject. The effect is not limited to such names: a valid p=reject is switched off as well. Receivers of RFC 7489 do not know np and go on enforcing. Receivers then act as if the whole record said p=none when it has a
+			Doc: `The value of np is not one of the three words none, quarantine and reject. The effect is not limited to such names: a valid p=reject is switched off as well. Receivers of RFC 7489 do not know np and go on enforcing. Receivers then act as if the whole record said p=none when it has a
 valid rua, and do no DMARC processing when it has none.
 
 **Fix:** use one of the three words; their letter case does not matter.

@@ -97,3 +97,16 @@ func TestFewNames(t *testing.T) {
 		}
 	}
 }
+
+func TestIssuer(t *testing.T) {
+	for dn, want := range map[string]string{
+		"CN=Lab Root CA,O=ca.example": "Lab Root CA",
+		"O=Example,CN=R11,C=BR":       "R11",
+		"O=Example,C=BR":              "O=Example, C=BR",
+		"":                            "",
+	} {
+		if got := issuer(dn); got != want {
+			t.Errorf("issuer(%q) got %q want %q", dn, got, want)
+		}
+	}
+}

@@ -148,7 +148,7 @@ func (w words) certCells(r *Report, s *sessionView) (cert, end cell) {
 	case "expired", "unparsable":
 		st = stateError
 	}
-	cert = toned(st, w.or("cert", c.Verdict, Escape(c.Verdict)), strings.ReplaceAll(c.Issuer, ",", ", "))
+	cert = toned(st, w.or("cert", c.Verdict, Escape(c.Verdict)), issuer(c.Issuer))
 	if c.NotAfter.IsZero() {
 		return cert, w.blank()
 	}
@@ -162,6 +162,17 @@ func (w words) certCells(r *Report, s *sessionView) (cert, end cell) {
 		end = toned(stateOK, w.date(c.NotAfter), w.count("days", days))
 	}
 	return cert, end
+}
+
+// issuer is the common name in a distinguished name, which is what people call
+// an authority by, or all of the name where it has none.
+func issuer(dn string) string {
+	for part := range strings.SplitSeq(dn, ",") {
+		if cn, ok := strings.CutPrefix(strings.TrimSpace(part), "CN="); ok && !strings.HasSuffix(cn, `\`) {
+			return cn
+		}
+	}
+	return strings.ReplaceAll(dn, ",", ", ")
 }
 
 // port sums up a submission port.
