@@ -41,6 +41,7 @@ type call struct {
 type lookups struct {
 	ctx      context.Context
 	resolver dns.Resolver
+	domain   dns.Name // whose record it begins with
 	own      dns.Name // the registrable part of the audited domain, "" when it has none
 
 	wg      sync.WaitGroup
@@ -51,7 +52,7 @@ type lookups struct {
 
 func newLookups(ctx context.Context, r dns.Resolver, domain dns.Name) *lookups {
 	own, _ := publicsuffix.EffectiveTLDPlusOne(string(domain))
-	return &lookups{ctx: ctx, resolver: r, own: dns.Name(own), calls: map[question]*call{}, records: map[dns.Name]bool{}}
+	return &lookups{ctx: ctx, resolver: r, domain: domain, own: dns.Name(own), calls: map[question]*call{}, records: map[dns.Name]bool{}}
 }
 
 // ask puts the question unless that was done, and calls then with the outcome.
@@ -152,6 +153,7 @@ func (l *lookups) terms(owner dns.Name, rec *Record) {
 		case MX:
 			l.ask(target, dns.TypeMX, func(answer *dns.Lookup) {
 				follow(answer)
+				l.mailName(answer)
 				for _, host := range mxHosts(answer) {
 					l.ask(host, dns.TypeA, nil)
 					l.ask(host, dns.TypeAAAA, nil)

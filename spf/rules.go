@@ -10,7 +10,7 @@ import (
 )
 
 // Rules judge Facts, in report order.
-var Rules = complete(discoveryRules, syntaxRules, structureRules, policyRules, boundRules, targetRules)
+var Rules = complete(discoveryRules, placeRules, syntaxRules, structureRules, policyRules, boundRules, targetRules)
 
 // complete joins the lists and gives each rule what all of them share: the
 // standard, and silence about what a failed look-up keeps from us.

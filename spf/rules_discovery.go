@@ -69,7 +69,7 @@ Correct the beginning; where a valid record stands beside it, delete the broken 
 		ID: "spf-missing", Severity: check.Error, Refs: rfc("4.5", "2.6.1"),
 		Variants:  []check.Variant{{Name: "sends", Severity: check.Error}, {Name: "idle", Severity: check.Warning}},
 		Title:     "no SPF record",
-		CoveredBy: []string{"spf-domain-nxdomain", "spf-split-missing-space", "spf-near-miss"},
+		CoveredBy: []string{"spf-domain-nxdomain", "spf-split-missing-space", "spf-near-miss", "spf-type99-only", "spf-wrong-name"},
 		Doc: `No TXT record of the domain is an SPF record, so the result is "none": any host may use the domain in MAIL FROM
 without being contradicted. DMARC loses one of its two legs, and large mailbox providers require SPF from senders.
 

@@ -45,6 +45,19 @@ Drop "all" so that the redirect decides, or turn the redirect into an include.
 `}, Applies: hasRecord, Run: redirectIgnored},
 
 	{Meta: check.Meta{
+		ID: "spf-redirect-unreachable-note", Severity: check.Info, Refs: rfc("6.1"),
+		Title: "mechanisms decide before the redirect",
+		Doc: `The record has mechanisms and a redirect=. The mechanisms are tested first; the policy behind the redirect is asked only
+for clients that match none of them, and with a mechanism that fails a client it never gets a say. That is how it is
+meant to work, and worth knowing when the shared policy seems not to apply.
+
+Nothing needs to be done when the mechanisms are exceptions to the shared policy.
+
+    before: v=spf1 ip4:5.6.7.8 redirect=_spf.example.net
+    after:  v=spf1 ip4:5.6.7.8 redirect=_spf.example.net
+`}, Applies: hasRecord, Run: redirectAfterMechanisms},
+
+	{Meta: check.Meta{
 		ID: "spf-modifier-order", Severity: check.Notice, Refs: rfc("6", "6.1"),
 		Title: "a modifier in front of a mechanism",
 		Doc: `redirect= and exp= take effect after all mechanisms, wherever they stand. In front of or between mechanisms they are
@@ -214,6 +227,22 @@ func redirectIgnored(f *Facts, r *check.Reporter) {
 		}))
 	}
 	r.Report(found)
+}
+
+func redirectAfterMechanisms(f *Facts, r *check.Reporter) {
+	t := f.Tree.root.redirect()
+	if t == nil || f.Tree.root.fatal() != nil {
+		return
+	}
+	n := 0
+	for _, o := range f.own() {
+		if o.Kind.Mechanism() {
+			n++
+		}
+	}
+	if n > 0 {
+		r.Report(f.at(t, check.Params{"Count": n}))
+	}
 }
 
 func modifierOrder(f *Facts, r *check.Reporter) {

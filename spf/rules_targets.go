@@ -119,6 +119,19 @@ Publish one TXT record there, or drop exp.
 `}, Applies: hasRecord, Run: expProblem},
 
 	{Meta: check.Meta{
+		ID: "spf-exp-external", Severity: check.Info, Refs: rfc("6.2", "11.5.2"),
+		Title:     "the explanation is written by somebody else",
+		CoveredBy: append([]string{"spf-dangling-registrable", "spf-exp-problem"}, broken...),
+		Doc: `exp= names a text at a name outside the domain's organisation. Receivers show that text to senders whose mail they
+refuse, in the name of this domain: whoever runs the other name can put any words or addresses there.
+
+Keep the text at a name of your own.
+
+    before: v=spf1 mx -all exp=why.vendor.example
+    after:  v=spf1 mx -all exp=why.example.com
+`}, Applies: hasRecord, Run: expExternal},
+
+	{Meta: check.Meta{
 		ID: "spf-dangling-host", Severity: check.Warning, Refs: rfc("5.2", "11"),
 		Title:     "a target at somebody else's domain that does not exist",
 		CoveredBy: []string{"spf-dangling-registrable", "spf-include-none", "spf-redirect-none", "spf-mx-none", "spf-void-lookup", "spf-exp-problem"},
@@ -285,6 +298,19 @@ func expProblem(f *Facts, r *check.Reporter) {
 				found.Fix = f.without(func(o *Term) bool { return o == t })
 			}
 			out.report(found)
+		}
+	}
+}
+
+func expExternal(f *Facts, r *check.Reporter) {
+	for _, t := range f.own() {
+		switch {
+		case t.Kind != Exp || t.lookup == nil:
+		case !SameOrganisation(f.Domain, t.Target), t.external(f.Domain):
+			r.Report(f.at(t, nil))
+			return // of two exp none is used
+		case t.lookup.Unknown(): // where an alias leads is not known
+			r.Unknown(t.lookup.Error)
 		}
 	}
 }

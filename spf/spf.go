@@ -37,19 +37,34 @@ type Facts struct {
 	Tree     *Tree      `json:"tree"`      // of the one record in force; nil when there is none or more than one
 
 	merged *Tree // of the records merged into one, when there are several
+	places places
 }
 
 // Gather asks for everything about the domain's SPF. A failed look-up is a
 // fact; the error is only that of a cancelled context.
 func Gather(ctx context.Context, r dns.Resolver, domain dns.Name) (*Facts, error) {
-	l := newLookups(ctx, r, domain)
-	merged := ""
+	return newLookups(ctx, r, domain).facts(true)
+}
+
+// Follow is Gather for the record and its tree alone: what a record of somebody
+// else lets pass.
+func Follow(ctx context.Context, r dns.Resolver, domain dns.Name) (*Facts, error) {
+	return newLookups(ctx, r, domain).facts(false)
+}
+
+// facts asks for the record and its tree, and for what stands beside it.
+func (l *lookups) facts(beside bool) (*Facts, error) {
+	domain, merged := l.domain, ""
+	if beside {
+		l.beside()
+	}
 	l.records[domain] = true
 	l.ask(domain, dns.TypeTXT, func(answer *dns.Lookup) {
 		texts, _ := recordTexts(answer)
 		switch n := len(texts); {
+		case n == 0 && beside:
+			l.strays(answer)
 		case n == 0 || n > maxVersions:
-			return
 		case n == 1:
 			rec, _ := Parse(texts[0])
 			l.terms(domain, rec)
@@ -60,7 +75,7 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name) (*Facts, error
 		}
 	})
 	l.wait()
-	if err := ctx.Err(); err != nil {
+	if err := l.ctx.Err(); err != nil {
 		return nil, err
 	}
 	f := &Facts{Domain: domain}
@@ -76,6 +91,9 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name) (*Facts, error
 	}
 	if merged != "" {
 		f.merged = l.build(domain, merged)
+	}
+	if beside {
+		f.places = l.places(f.Tree)
 	}
 	return f, nil
 }
