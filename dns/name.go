@@ -65,6 +65,9 @@ func FromText(s string) Name {
 		return Root
 	}
 	s = strings.TrimSuffix(s, ".")
+	if isPlain(s) {
+		return Name(s)
+	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -83,14 +86,30 @@ func FromText(s string) Name {
 	return Name(b.String())
 }
 
+// isPlain tells whether text is presentation form as it stands.
+func isPlain(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
 // Check tells whether the name can be asked: labels of 1 to 63 octets, at most
 // 253 in all (RFC 1035 §2.3.4).
 func (n Name) Check() error {
 	if n == Root {
 		return nil
 	}
+	if n == "" {
+		return fmt.Errorf("it is empty")
+	}
 	total := 0
-	for _, l := range n.Labels() {
+	for rest, more := string(n), true; more; { // Labels would make a list
+		var l string
+		l, rest, more = cutLabel(rest)
 		size := labelLen(l)
 		switch {
 		case size == 0:
@@ -103,10 +122,20 @@ func (n Name) Check() error {
 	if total-1 > 253 {
 		return fmt.Errorf("it has %d octets, more than 253", total-1)
 	}
-	if n == "" {
-		return fmt.Errorf("it is empty")
-	}
 	return nil
+}
+
+// cutLabel cuts the first label off; more tells whether a dot followed it.
+func cutLabel(s string) (label, rest string, more bool) {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '.':
+			return s[:i], s[i+1:], true
+		}
+	}
+	return s, "", false
 }
 
 // labelLen counts octets, an escape as the one octet it stands for.

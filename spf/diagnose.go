@@ -207,7 +207,7 @@ func mechanism(e Entry, arg, rest, sign string) (Entry, *fault) {
 		kind, arg = All, rest[len("all"):]
 		e.Name = rest[:len("all")]
 	}
-	params := check.Params{"Name": e.Name}
+	params := func() check.Params { return check.Params{"Name": e.Name} }
 	switch {
 	case !kind.Mechanism() && kind != Redirect && kind != Exp:
 		return e, unknownMechanism(&e, arg, rest, sign)
@@ -215,12 +215,12 @@ func mechanism(e Entry, arg, rest, sign string) (Entry, *fault) {
 		return e, &fault{rule: "spf-syntax-error"}
 	case kind == Redirect || kind == Exp:
 		if arg == "" {
-			return e, &fault{rule: "spf-missing-argument", params: params}
+			return e, &fault{rule: "spf-missing-argument", params: params()}
 		}
 		if arg == ":" {
-			return e, &fault{rule: "spf-empty-argument", params: params}
+			return e, &fault{rule: "spf-empty-argument", params: params()}
 		}
-		return e, &fault{rule: "spf-modifier-written-as-mechanism", params: params, fix: string(kind) + "=" + arg[1:]}
+		return e, &fault{rule: "spf-modifier-written-as-mechanism", params: params(), fix: string(kind) + "=" + arg[1:]}
 	case kind == All:
 		if arg != "" {
 			f := &fault{rule: "spf-all-with-argument", fix: sign + "all"}
@@ -231,10 +231,10 @@ func mechanism(e Entry, arg, rest, sign string) (Entry, *fault) {
 		}
 	case kind == IP4 || kind == IP6:
 		if arg == "" || arg[0] == '/' {
-			return e, &fault{rule: "spf-missing-argument", params: params}
+			return e, &fault{rule: "spf-missing-argument", params: params()}
 		}
 		if arg == ":" {
-			return e, &fault{rule: "spf-empty-argument", params: params}
+			return e, &fault{rule: "spf-empty-argument", params: params()}
 		}
 		return address(e, kind, arg[1:], sign)
 	default:
@@ -246,7 +246,7 @@ func mechanism(e Entry, arg, rest, sign string) (Entry, *fault) {
 
 // named reads the mechanisms with a domain-spec: include, exists, a, mx, ptr.
 func named(e Entry, kind Kind, arg, sign string) (Entry, *fault) {
-	params := check.Params{"Name": e.Name}
+	params := func() check.Params { return check.Params{"Name": e.Name} }
 	needs := kind == Include || kind == Exists
 	prefix := sign + e.Name
 	spec, lengths := arg, ""
@@ -255,14 +255,14 @@ func named(e Entry, kind Kind, arg, sign string) (Entry, *fault) {
 	}
 	switch {
 	case spec == "" && needs:
-		return e, &fault{rule: "spf-missing-argument", params: params}
+		return e, &fault{rule: "spf-missing-argument", params: params()}
 	case spec == ":":
-		return e, &fault{rule: "spf-empty-argument", params: params}
+		return e, &fault{rule: "spf-empty-argument", params: params()}
 	case spec != "" && spec[0] == '/': // a length with junk, or where none may stand
 		if kind == A || kind == MX {
 			return e, &fault{rule: "spf-cidr-invalid", start: len(prefix), end: len(prefix) + len(arg), params: check.Params{"Length": arg}}
 		}
-		f := &fault{rule: "spf-cidr-not-allowed", start: len(prefix), end: len(prefix) + len(arg), params: params}
+		f := &fault{rule: "spf-cidr-not-allowed", start: len(prefix), end: len(prefix) + len(arg), params: params()}
 		if kind == PTR {
 			f.fix = prefix
 		}
@@ -274,7 +274,7 @@ func named(e Entry, kind Kind, arg, sign string) (Entry, *fault) {
 	}
 	if kind != A && kind != MX {
 		if head, cut := splitDualCIDR(spec); cut != "" {
-			f := &fault{rule: "spf-cidr-not-allowed", start: len(prefix) + 1 + len(head), end: len(prefix) + 1 + len(spec), params: params}
+			f := &fault{rule: "spf-cidr-not-allowed", start: len(prefix) + 1 + len(head), end: len(prefix) + 1 + len(spec), params: params()}
 			if head != "" {
 				f.fix = prefix + ":" + head
 			}

@@ -191,6 +191,9 @@ func parseIP6(s string) (netip.Addr, bool) {
 func addressTerm(s string) string {
 	host, length, cut := strings.Cut(s, "/")
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if host == "" || !isDigit(host[len(host)-1]) && strings.IndexByte(host, ':') < 0 {
+		return "" // what netip would find out too, at the price of an error
+	}
 	kind, limit := IP4, 32
 	a, ok := parseQuad(host)
 	if !ok {
