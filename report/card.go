@@ -199,20 +199,22 @@ func (w words) published(r *Report, std check.Standard) []publishedText {
 	return list
 }
 
-// findingViews numbers the findings of a card, the worst first, and marks in
-// the published records what they are about.
-func (w words) findingViews(r *Report, s *standing, published []publishedText) ([]recordView, []findingView) {
-	type entry struct {
-		res *Result
-		n   int
-	}
-	var entries []entry
+// findingAt is the n-th finding of a rule's result.
+type findingAt struct {
+	res *Result
+	n   int
+}
+
+// worstFindings are the findings of a standard, the worst first and those that
+// were accepted last.
+func worstFindings(s *standing) []findingAt {
+	var list []findingAt
 	for _, res := range s.Results {
 		for n := range res.Findings {
-			entries = append(entries, entry{res, n})
+			list = append(list, findingAt{res, n})
 		}
 	}
-	slices.SortStableFunc(entries, func(a, b entry) int {
+	slices.SortStableFunc(list, func(a, b findingAt) int {
 		fa, fb := &a.res.Findings[a.n], &b.res.Findings[b.n]
 		if (fa.Ignored == nil) != (fb.Ignored == nil) {
 			if fa.Ignored == nil {
@@ -222,6 +224,13 @@ func (w words) findingViews(r *Report, s *standing, published []publishedText) (
 		}
 		return int(fb.Severity) - int(fa.Severity)
 	})
+	return list
+}
+
+// findingViews numbers the findings of a card, the worst first, and marks in
+// the published records what they are about.
+func (w words) findingViews(r *Report, s *standing, published []publishedText) ([]recordView, []findingView) {
+	entries := worstFindings(s)
 	marks := make([][]mark, len(published))
 	var views []findingView
 	told := map[string]bool{} // the reason is told once for all findings of a rule

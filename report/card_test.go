@@ -77,7 +77,7 @@ func TestRecordOutsideTheDomain(t *testing.T) {
 	if len(p.Records) != 2 || p.Records[0].Change.Elsewhere == "" || p.Records[1].Change.Elsewhere != "" {
 		t.Errorf("got %+v want only the first marked as elsewhere", p.Records)
 	}
-	if got := strings.Join(p.Zone, "\n"); got != `_dmarc.example.com. TXT "v=DMARC1; p=reject"` {
+	if got := strings.Join(p.Zone, "\n"); got != "; ask\n_dmarc.example.com. TXT \"v=DMARC1; p=reject\"" {
 		t.Errorf("the zone lines are %q, with what is not for this zone", got)
 	}
 }
@@ -107,6 +107,35 @@ func TestIssuer(t *testing.T) {
 	} {
 		if got := issuer(dn); got != want {
 			t.Errorf("issuer(%q) got %q want %q", dn, got, want)
+		}
+	}
+}
+
+// Without a grade there is no score, so steps count up to none.
+func TestUngradedStepsShowNoScore(t *testing.T) {
+	for _, coverage := range []int{40, 100} {
+		r := &Report{Domain: "example.com", NextSteps: []NextStep{{Title: "do it", Gain: 9, ScoreAfter: 95, GradeAfter: "–", Effort: "hours"}}}
+		r.Score.Coverage = coverage
+		if coverage == 100 {
+			r.Score.Value, r.Score.Grade, r.NextSteps[0].GradeAfter = 86, "B", "A+"
+		}
+		d := &Document{Lang: "en", Reports: []*Report{r}}
+		var text, page strings.Builder
+		if err := WriteText(&text, d, TextOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := WriteHTML(&page, d, HTMLOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(text.String(), "do it") || !strings.Contains(page.String(), "do it") {
+			t.Fatalf("the step is missing:\n%s", text.String())
+		}
+		want := coverage == 100
+		if got := strings.Contains(text.String(), "95"); got != want {
+			t.Errorf("coverage %d: the text shows a score to reach: %v want %v\n%s", coverage, got, want, text.String())
+		}
+		if got := strings.Contains(page.String(), `class="st-num"`); got != want {
+			t.Errorf("coverage %d: the page shows a score to reach: %v want %v", coverage, got, want)
 		}
 	}
 }

@@ -130,7 +130,10 @@ func newDomainPage(d *Document, r *Report, opts HTMLOptions, home string) *domai
 	p.Flow = w.flow(r)
 	p.Records = w.suggestions(r, links)
 	for _, s := range p.Records {
-		for _, n := range s.Change.New {
+		for i, n := range s.Change.New {
+			if i == 0 && s.Change.Elsewhere == "" {
+				p.Zone = append(p.Zone, "; "+s.Reason) // one may be for later: say what each is for
+			}
 			if n.Zone != "" && s.Change.Elsewhere == "" {
 				p.Zone = append(p.Zone, n.Zone)
 			}

@@ -18,6 +18,9 @@ type TextOptions struct {
 	Verbose bool   // every finding and unknown instead of one line a standard
 }
 
+// idsShown is how many rules left open for one reason are named.
+const idsShown = 8
+
 // stepsShown is how many next steps fit one screen.
 const stepsShown = 3
 
@@ -165,11 +168,14 @@ func (p *textPrinter) steps(r *Report) {
 		if s.Gain == 0 {
 			gain = fmt.Sprintf("→ %d %s", s.ScoreAfter, s.GradeAfter)
 		}
+		if ungraded(r) {
+			gain = "" // without a grade there is no score to count up to
+		}
 		title, effort, between := Escape(s.Title), p.effort(s.Effort), "  "
 		if utf8.RuneCountInString(title+gain+effort)+8 > p.opts.Width {
 			between = "\n    "
 		}
-		p.line(fmt.Sprintf("%2d  ", i+1), p.wrap("    ", title), between, p.tone(gradeTone(s.GradeAfter), gain), "  ", p.tone("muted", effort))
+		p.line(fmt.Sprintf("%2d  ", i+1), p.wrap("    ", title), between, p.tone(gradeTone(s.GradeAfter), gain), strings.Repeat(" ", 2*min(len(gain), 1)), p.tone("muted", effort))
 		for _, c := range s.Records {
 			p.change(r.Domain, c)
 		}
@@ -226,8 +232,10 @@ func (w words) stateWord(s state) string { return w.t("state." + s.Code) }
 // standingLine says in one line how it stands with a standard.
 func (w words) standingLine(s *standing) string {
 	switch {
-	case s.State == stateUnknown && len(s.Unknown) > 0:
+	case len(s.Unknown) == 1 && (s.State == stateUnknown || s.State == statePartly && (s.Worst == nil || s.Worst.Severity < check.Notice)):
 		return Escape(s.Unknown[0].Cause)
+	case s.State == stateUnknown:
+		return w.count("count.unknown", len(s.Unknown))
 	case s.Worst != nil && s.Worst.Severity >= check.Notice:
 		line := Escape(s.WorstIn.Title)
 		if n := s.Counts[check.Error] + s.Counts[check.Warning] + s.Counts[check.Notice] - 1; n > 0 {
@@ -237,7 +245,7 @@ func (w words) standingLine(s *standing) string {
 	case s.Elsewhere != nil && s.Elsewhere.Severity >= check.Notice:
 		return Escape(s.Elsewhere.Title)
 	case s.State == statePartly:
-		return w.t("card.partly") + ": " + Escape(s.Unknown[0].Cause)
+		return w.count("count.unknown", len(s.Unknown))
 	case s.State == stateAccepted:
 		return w.count("count.ignored", s.Ignored)
 	case s.State == stateNone:
@@ -254,10 +262,8 @@ func (p *textPrinter) findings(r *Report) {
 		}
 		p.line()
 		p.line(p.tone("bold", p.standard(s.Standard)))
-		for _, res := range s.Results {
-			for i := range res.Findings {
-				p.finding(r.Domain, res, &res.Findings[i])
-			}
+		for _, e := range worstFindings(s) {
+			p.finding(r.Domain, e.res, &e.res.Findings[e.n])
 		}
 		p.unknown(s.Unknown)
 	}
@@ -279,11 +285,15 @@ func (p *textPrinter) unknown(results []*Result) {
 			p.line(p.tone("unknown", "  ? "), p.wrap("    ", Escape(same[0].Title)+": "+Escape(c)), "  ", p.tone("muted", same[0].ID))
 			continue
 		}
+		p.line(p.tone("unknown", "  ? "), p.wrap("    ", Escape(c)))
+		if len(by[c]) > idsShown {
+			p.line("    ", p.tone("muted", p.count("count.unknown", len(by[c]))))
+			continue
+		}
 		ids := make([]string, len(by[c]))
 		for i, res := range by[c] {
 			ids[i] = res.ID
 		}
-		p.line(p.tone("unknown", "  ? "), p.wrap("    ", Escape(c)))
 		p.line("    ", p.tone("muted", p.wrap("    ", strings.Join(ids, ", "))))
 	}
 }
