@@ -96,6 +96,7 @@ type evaluation struct {
 	exp      *Entry
 	expAt    at
 	reverse  *reverse // names of the client, nil until asked
+	stock    []Entry  // where terms are kept; an include gives back what it took
 }
 
 // at is a domain whose record is evaluated: as written, for macros, and as it is asked.
@@ -182,7 +183,7 @@ func (e *evaluation) checkHost(domain at) Result {
 	}
 	depth := len(e.out.Path)
 	e.out.Path = append(e.out.Path, Step{Domain: domain.name, Record: text})
-	rec, broken := compile(text)
+	rec, broken := e.compile(text)
 	if broken != nil { // §4.6: anywhere in the record, before anything is evaluated
 		e.reach(depth, broken.Params["Term"].(string))
 		return e.permError(CauseSyntax, check.Params{"Domain": domain.name.String(), "Term": broken.Params["Term"], "Rule": broken.Rule})
@@ -267,10 +268,11 @@ func (e *evaluation) redirect(depth int, t *Entry, domain at) Result {
 // include matches when the other record gives a pass; the table of §5.2.
 func (e *evaluation) include(t *Entry, domain at) (bool, Result) {
 	target := e.target(t, domain)
-	depth := len(e.out.Path)
+	depth, stock := len(e.out.Path), e.stock
 	e.included++
 	result := e.checkHost(target)
 	e.included--
+	e.stock = stock
 	switch result {
 	case ResultPass:
 		return true, ""

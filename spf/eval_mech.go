@@ -19,9 +19,9 @@ type compiled struct {
 // compile reads a record for evaluation. broken is the first thing that makes
 // it a permerror. It holds terms to the grammar that Parse holds them to and
 // leaves out what only people want to know; a broken record is left to Parse.
-func compile(text string) (c compiled, broken *Problem) {
+func (e *evaluation) compile(text string) (c compiled, broken *Problem) {
 	rest := text[len(Version):]
-	c.list = make([]Entry, 0, strings.Count(rest, " "))
+	c.list = e.room(strings.Count(rest, " "))
 	for rest != "" {
 		if rest[0] == ' ' {
 			rest = rest[1:]
@@ -50,6 +50,16 @@ func compile(text string) (c compiled, broken *Problem) {
 		}
 	}
 	return c, nil
+}
+
+// room is an empty list for up to n terms, cut from the evaluation's stock.
+func (e *evaluation) room(n int) []Entry {
+	if n > cap(e.stock)-len(e.stock) {
+		e.stock = make([]Entry, 0, max(n, 32))
+	}
+	used := len(e.stock)
+	e.stock = e.stock[:used+n]
+	return e.stock[used : used : used+n]
 }
 
 // why is the first fatal problem in the words of Parse, which sees further than
