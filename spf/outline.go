@@ -31,7 +31,7 @@ type Outline struct {
 	Unknown   []*UnknownTerm `json:"unknown_terms"` // macros and failed look-ups: what lies behind them is not counted
 	Repeated  []*Repeated    `json:"repeated"`      // targets that are paid for more than once
 
-	Widest   []*Range   `json:"widest"` // at most three of each family, widest first
+	Widest   []*Range   `json:"widest"` // at most three of each family, widest first, without single addresses
 	Overlaps []*Overlap `json:"overlaps"`
 }
 
@@ -272,6 +272,9 @@ func (o *Outline) ranges() {
 			in, kept = r, append(kept, r)
 			continue
 		}
+		if in.Network == r.Network && r.Network.IsSingleIP() { // a host under two names
+			continue
+		}
 		// A record reached twice does not overlap with itself.
 		p := pair{r.Term, r.Path[len(r.Path)-1], in.Term, in.Path[len(in.Path)-1]}
 		if seen[p] || p.a == p.b && p.ownerA == p.ownerB {
@@ -284,7 +287,7 @@ func (o *Outline) ranges() {
 	for _, four := range []bool{true, false} {
 		n := 0
 		for _, r := range kept {
-			if r.Network.Addr().Is4() == four && n < widestShown {
+			if r.Network.Addr().Is4() == four && n < widestShown && !r.Network.IsSingleIP() {
 				o.Widest, n = append(o.Widest, r), n+1
 			}
 		}

@@ -198,7 +198,7 @@ h.test. AAAA 2a01:4f8::9
 `, map[string]string{
 			"lookups": "6", "permerror": "", "stops": "", "over": "", "repeated": "i3.test 2 2", "void": "",
 			"overlaps": "77.0.0.9/32 a:h.test in 77.0.0.0/24 ip4:77.0.0.0/24",
-			"widest":   "77.0.0.0/24 2a01:4f8::9/128",
+			"widest":   "77.0.0.0/24",
 		}},
 		{"a circle", `
 example.com. TXT "v=spf1 ip4:77.0.0.1 include:i1.test ip4:77.0.0.2 -all"
@@ -237,6 +237,10 @@ slow.test. A ; !servfail
 slow.test. AAAA ; !servfail
 `, map[string]string{"lookups": "4", "permerror": "", "stops": "",
 			"unknown": "include:slow.test unknown dns-timeout; include:%{d}._spf.test macro ; a:slow.test unknown dns-servfail+dns-servfail; mx unknown dns-servfail+dns-servfail"}},
+		{"a macro alone makes the count a lower bound", `example.com. TXT "v=spf1 include:%{d}._spf.test -all"`,
+			map[string]string{"lookups": "1", "open": "true", "unknown": "include:%{d}._spf.test macro "}},
+		{"an exists with a macro does not", `example.com. TXT "v=spf1 exists:%{i}._spf.test -all"`,
+			map[string]string{"lookups": "1", "open": "false", "unknown": "exists:%{i}._spf.test macro "}},
 		{"no record", `example.com. TXT "hello"`, map[string]string{"state": "absent", "lookups": "0", "permerror": ""}},
 		{"two records", "example.com. TXT \"v=spf1 -all\"\nexample.com. TXT \"v=spf1 mx -all\"",
 			map[string]string{"state": "several", "permerror": "spf-multiple-records"}},
@@ -290,7 +294,7 @@ func outlined(o *Outline) map[string]string {
 		add("unknown", "%s %s %s", u.Term, u.Status, codes(u.Causes))
 	}
 	got := map[string]string{
-		"state": o.State, "lookups": strconv.Itoa(o.Lookups), "permerror": o.PermError, "last": place(o.LastSender), "causes": codes(o.Causes),
+		"state": o.State, "open": strconv.FormatBool(o.Open), "lookups": strconv.Itoa(o.Lookups), "permerror": o.PermError, "last": place(o.LastSender), "causes": codes(o.Causes),
 	}
 	if o.StopsAt != nil {
 		got["stops"] = o.StopsAt.Reason + " " + place(&o.StopsAt.Place)

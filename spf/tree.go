@@ -169,9 +169,9 @@ func (b *builder) term(t *Term) {
 	switch {
 	case t.entry.HasMacro():
 		t.Status = "macro"
+		b.tree.Open = b.tree.Open || t.Kind == Include || t.Kind == Redirect
 	case t.Target != "" && t.Target.Check() != nil && t.Kind != Include && t.Kind != Redirect:
 		t.Status = "void" // §4.8: nothing to ask, and so no look-up that could come back empty
-		b.tree.Open = b.tree.Open || t.Kind == Include || t.Kind == Redirect
 	case t.Kind == Include || t.Kind == Redirect:
 		b.follow(t)
 	case t.Kind == A:
