@@ -72,6 +72,7 @@ func (w words) spfTree(v *spfView) *treeView {
 	if n, err := strconv.ParseUint(t.Addresses.IPv4, 10, 40); err == nil {
 		v4, v6 := w.integer(int(n)), w.integer(len(t.Addresses.IPv6))
 		switch {
+		case t.Open && n == 0 && len(t.Addresses.IPv6) == 0: // nothing to say yet
 		case t.Open:
 			tree.Addresses = w.t("tree.addresses-open", "IPv4", v4, "IPv6", v6)
 		case n == 0 && len(t.Addresses.IPv6) == 0:
