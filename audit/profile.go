@@ -108,16 +108,20 @@ func settleDANE(f *Facts) {
 	}
 }
 
+// Attribute tells who each target of an SPF tree belongs to, as far as anybody
+// known does. The tree may be nil.
+func Attribute(tree *spf.Tree) {
+	tree.Walk(func(t *spf.Term) {
+		if p := provider.BySPF(t.Target); p != nil {
+			t.Provider = p.Name
+		}
+	})
+}
+
 // attribute tells who the targets of SPF belong to, and which senders the mail
 // hosts speak for where there is no record yet.
 func attribute(f *Facts) {
-	if f.SPF.Tree != nil {
-		f.SPF.Tree.Walk(func(t *spf.Term) {
-			if p := provider.BySPF(t.Target); p != nil {
-				t.Provider = p.Name
-			}
-		})
-	}
+	Attribute(f.SPF.Tree)
 	for _, host := range f.MX.Names() {
 		p := provider.ByMX(host)
 		if p == nil || p.Include == "" || p.Kind != provider.Mailbox {

@@ -139,17 +139,24 @@ func (o *outputFlags) open(s *streams, domains int) (*outputs, *locale.Localizer
 	}
 	width, tty := s.tty()
 	out.text = report.TextOptions{Lang: string(l.Lang), Width: width, Verbose: o.verbose}
-	switch o.color {
-	case "always":
-		out.text.Color = true
-	case "never":
-	case "auto":
-		_, no := os.LookupEnv("NO_COLOR")
-		out.text.Color = tty && !no && os.Getenv("TERM") != "dumb"
-	default:
-		return nil, nil, usage("--color %q is none of auto, always, never", o.color)
+	if out.text.Color, err = colored(o.color, tty); err != nil {
+		return nil, nil, err
 	}
 	return out, l, nil
+}
+
+// colored reads --color for a standard output that is a terminal or not.
+func colored(when string, tty bool) (bool, error) {
+	switch when {
+	case "always":
+		return true, nil
+	case "never":
+		return false, nil
+	case "auto":
+		_, no := os.LookupEnv("NO_COLOR")
+		return tty && !no && os.Getenv("TERM") != "dumb", nil
+	}
+	return false, usage("--color %q is none of auto, always, never", when)
 }
 
 // openFiles reads -o and refuses what could not be written in the end.
