@@ -22,7 +22,8 @@ type matrixView struct {
 }
 
 type matrixRow struct {
-	Host, Address                   string
+	Labels                          []string // of the host: its name may break between them
+	Address                         string
 	Reach, STARTTLS, TLS, Cert, End cell
 	P465, P587                      cell
 }
@@ -63,7 +64,7 @@ func (w words) tlsMatrix(r *Report, v *starttlsView) *matrixView {
 			if len(m.Rows) == matrixRows {
 				return m
 			}
-			row := matrixRow{Host: clip(Escape(h.Name), 260), Address: Escape(addr)}
+			row := matrixRow{Labels: strings.Split(clip(Escape(h.Name), 260), "."), Address: Escape(addr)}
 			row.Reach, row.STARTTLS, row.TLS, row.Cert, row.End = w.session(r, byAddr[addr][25])
 			row.P465, row.P587 = w.port(r, byAddr[addr][465]), w.port(r, byAddr[addr][587])
 			m.Rows = append(m.Rows, row)
