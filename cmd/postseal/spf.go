@@ -15,6 +15,6 @@ func newSPFCmd(s *streams) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newSPFTreeCmd(s))
+	cmd.AddCommand(newSPFTreeCmd(s), newSPFEvalCmd(s))
 	return cmd
 }
