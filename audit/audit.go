@@ -63,6 +63,9 @@ type Facts struct {
 	DNSSEC   *dnssec.Facts
 	DANE     *dane.Facts
 	STARTTLS *starttls.Facts
+
+	HELO   []dns.Lookup          // TXT at the mail hosts of the organisation
+	Ranges map[string]*spf.Facts // by provider: the record of one that SPF does not include
 }
 
 // Outcome is everything an audit found, in no language yet.
@@ -98,9 +101,9 @@ func (a *Auditor) Audit(ctx context.Context, req Request) (*Outcome, error) {
 	return out, nil
 }
 
-// gather collects the facts of all standards at once. Only two things wait for
-// others: the probe for the mail hosts, and DKIM's provider selectors for what
-// MX and SPF tell about providers.
+// gather collects the facts of all standards at once. Only three things wait for
+// others: the probe for the mail hosts, and DKIM's provider selectors and the
+// ranges of providers for what MX and SPF tell about providers.
 func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Facts, error) {
 	f := &Facts{Domain: req.Domain}
 	// The probe outlives the group: its context must not end when the group's does.
@@ -145,6 +148,21 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 				return hints(f)
 			},
 		})
+		return err
+	})
+	g.Go(func() (err error) {
+		f.HELO, err = helo(ctx, r, req.Domain)
+		return err
+	})
+	g.Go(func() (err error) {
+		for _, done := range []chan struct{}{mxDone, spfDone} {
+			select {
+			case <-done:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		f.Ranges, err = ranges(ctx, r, f)
 		return err
 	})
 	g.Go(func() (err error) {

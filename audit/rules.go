@@ -45,7 +45,11 @@ var relations = []check.Rule[*Facts]{
 				return
 			}
 			names, _ := f.SPF.NamesSender()
-			if q, known := f.SPF.All(); known && q == '-' && names {
+			q, known := f.SPF.All()
+			if !known && f.SPF.InForce() != nil {
+				allUnknown(f, r)
+			}
+			if q == '-' && names {
 				r.Report(check.Finding{Subject: f.Domain.String(), Record: f.SPF.InForce().String(), Params: check.Params{"Domain": f.Domain.String()}})
 			}
 		},
@@ -195,13 +199,23 @@ func policyEnforced(f *Facts) (enforced, known bool) {
 	return ok && (p.Policy == "quarantine" || p.Policy == "reject"), true
 }
 
+// allUnknown says that a redirect which decides how SPF ends could not be had.
+func allUnknown(f *Facts, r *check.Reporter) {
+	if err := f.SPF.Unanswered(); err != nil {
+		r.Unknown(err)
+	}
+}
+
 func spfSoftfail(f *Facts, r *check.Reporter) {
 	if f.SPF.Lookup.Unknown() {
 		r.Unknown(f.SPF.Lookup.Error)
 		return
 	}
 	q, known := f.SPF.All()
-	if !known || q != '~' {
+	if !known {
+		allUnknown(f, r)
+	}
+	if q != '~' {
 		return
 	}
 	finding := check.Finding{

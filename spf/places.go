@@ -80,9 +80,15 @@ func (l *lookups) places(tree *Tree) places {
 	return p
 }
 
-// MailNames are the TXT look-ups of names below the domain that the record was
-// seen to take for mail domains of their own.
-func (f *Facts) MailNames() []*dns.Lookup { return f.places.subdomains }
+// MailNames are the TXT look-ups of names below the domain that have mail hosts
+// of their own, as the mx terms of the record showed; unsure is why there may be
+// more of them.
+func (f *Facts) MailNames() (lookups []*dns.Lookup, unsure error) {
+	if errs := f.Tree.unknowns(Include, Redirect, MX); len(errs) > 0 {
+		unsure = errs[0]
+	}
+	return f.places.subdomains, unsure
+}
 
 // HasRecord tells whether an answer holds an SPF record (§4.5).
 func HasRecord(l *dns.Lookup) bool {
@@ -96,9 +102,10 @@ func fromZoneFile(l *dns.Lookup) bool {
 	return l.Answer != nil && strings.HasPrefix(l.Answer.Server, "zone ")
 }
 
-// SameOrganisation tells whether two names lie in one registered domain.
-func SameOrganisation(a, b dns.Name) bool {
-	ra, _ := registrable(a)
-	rb, _ := registrable(b)
-	return ra != "" && ra == rb || a.IsUnder(b) || b.IsUnder(a)
+// SameOrganisation tells whether a name lies at or below the domain, or in the
+// same registered domain.
+func SameOrganisation(name, domain dns.Name) bool {
+	own, _ := registrable(domain)
+	reg, _ := registrable(name)
+	return own != "" && own == reg || name.IsUnder(domain)
 }

@@ -226,7 +226,7 @@ func viaCNAME(f *Facts, r *check.Reporter) {
 	}
 	found := f.about(check.Params{"Target": end.String(), "Chain": strings.Join(chain, " → ")})
 	found.Record = f.Records[0]
-	if f.Profile.Sends() && !SameOrganisation(f.Domain, end) {
+	if f.Profile.Sends() && !SameOrganisation(end, f.Domain) {
 		found.Variant = "outside"
 	}
 	r.Report(found)

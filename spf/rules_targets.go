@@ -306,7 +306,7 @@ func expExternal(f *Facts, r *check.Reporter) {
 	for _, t := range f.own() {
 		switch {
 		case t.Kind != Exp || t.lookup == nil:
-		case !SameOrganisation(f.Domain, t.Target), t.external(f.Domain):
+		case !SameOrganisation(t.Target, f.Domain), t.external(f.Domain):
 			r.Report(f.at(t, nil))
 			return // of two exp none is used
 		case t.lookup.Unknown(): // where an alias leads is not known

@@ -264,13 +264,22 @@ func (f *Facts) Unanswered() error {
 }
 
 // IncludeTargets are the names of all includes and redirects in the tree, each
-// once, in the order of evaluation; macros left out.
+// once, in the order of evaluation, with where their aliases lead; macros left out.
 func (f *Facts) IncludeTargets() []dns.Name {
 	targets := []dns.Name{}
+	add := func(name dns.Name) {
+		if name != "" && !slices.Contains(targets, name) {
+			targets = append(targets, name)
+		}
+	}
 	if f.InForce() != nil {
 		f.Tree.each(func(t *Term) {
-			if (t.Kind == Include || t.Kind == Redirect) && t.Target != "" && !slices.Contains(targets, t.Target) {
-				targets = append(targets, t.Target)
+			if t.Kind != Include && t.Kind != Redirect {
+				return
+			}
+			add(t.Target)
+			if t.lookup != nil && t.lookup.Answer != nil {
+				add(t.lookup.Answer.Owner())
 			}
 		})
 	}

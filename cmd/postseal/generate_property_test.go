@@ -37,6 +37,7 @@ mx2      3600 IN AAAA 2a01:4f8::9
 www      3600 IN A 5.6.7.8
 mta-sts  3600 IN A 5.6.7.8
 news     3600 IN MX 10 mx1
+news     3600 IN TXT "v=spf1 mx -all"
 reports  3600 IN MX 10 mx1
 `
 	generatedWorld = `

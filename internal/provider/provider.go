@@ -46,7 +46,18 @@ type Provider struct {
 	Selectors   []string // fixed DKIM selectors
 	DKIMTargets []string // suffixes of the targets of DKIM aliases
 	Include     string   // what to publish as SPF include; "" where none is known for sure
+	Bounces     Bounces  // whose name stands in MAIL FROM unless a customer asks for another
 }
+
+// Bounces says whose name a sender puts in MAIL FROM.
+type Bounces string
+
+// Where the name is the vendor's, SPF of the customer's domain is never asked.
+const (
+	BouncesUnknown Bounces = ""       // not known, or the customer's
+	BouncesVendor  Bounces = "vendor" // the vendor's, or a subdomain with records of its own
+	BouncesSigned  Bounces = "signed" // the same once its DKIM aliases are published
+)
 
 // All lists the providers in the order of the table. Treat it as read-only.
 func All() []*Provider {
