@@ -94,8 +94,14 @@ func results(v any) []string {
 	return words
 }
 
+// complainer is the part of testing.TB that rapid has too.
+type complainer interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
 // checkOutcome holds for every outcome there is.
-func checkOutcome(t testing.TB, o *Outcome) {
+func checkOutcome(t complainer, o *Outcome) {
 	t.Helper()
 	wrong := o.Result == ResultTempError || o.Result == ResultPermError
 	switch {
