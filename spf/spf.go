@@ -5,8 +5,8 @@
 // TXT record at the domain itself that begins with "v=spf1". The package
 // parses it without stopping at the first fault, follows includes and redirects
 // to count look-ups as a receiver would in the worst case (§4.6.4), judges the
-// result with Rules and generates records. It does not evaluate a message's
-// client address; nothing here decides what DMARC makes of the result.
+// result with Rules and generates records. Check evaluates one client, as a
+// receiver does; nothing here decides what DMARC makes of the result.
 //
 // Section signs without a document, in this package, are those of RFC 7208.
 package spf
