@@ -1,7 +1,9 @@
 package spf
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -18,9 +20,14 @@ type Options struct {
 	IP4, IP6 []netip.Prefix // host bits are cleared
 	A, MX    []string       // host and domain names; "" is the domain itself
 	Include  []string
+	Exists   []string // macros allowed
+	Redirect string   // where those go that nothing matches, instead of All
 
-	All   string // "softfail" (the default), "fail" or "neutral"
-	Merge string // an existing record whose terms are kept, "" for none
+	All   string   // "softfail" (the default), "fail" or "neutral"
+	Merge []string // existing records whose terms are kept, and the strictest all unless All is set
+
+	Flatten    []string // includes to replace by their networks
+	MaxLookups int      // refuse more; 0 for the limit of §4.6.4, which is the most
 
 	// AllowDocumentation makes documentation addresses a warning, for examples.
 	AllowDocumentation bool
@@ -28,12 +35,15 @@ type Options struct {
 
 // Generated is a record and what it would cost.
 type Generated struct {
-	Record  string // what was asked for, even when it is refused
-	Tree    *Tree  // its worst case
-	Lookups int
-	AtLeast bool // Lookups is a lower bound: nobody was asked, or not everyone answered
+	Record    string // what was asked for, even when it is refused
+	Tree      *Tree  // its worst case
+	Lookups   int
+	AtLeast   bool // Lookups is a lower bound: nobody was asked, or not everyone answered
+	Flattened []*Flattened
 	// Problems are the refusals and warnings, in the order of the record.
 	Problems []check.GenProblem
+
+	limit int
 }
 
 // Refused tells whether the record must not be published.
@@ -50,19 +60,30 @@ func (g *Generated) addBy(id string, severity check.Severity, params check.Param
 	g.Problems = append(g.Problems, check.GenProblem{ID: id, Severity: severity, Variant: severity.String(), Params: params})
 }
 
-// Generate makes one record: ip4, ip6, a, mx, include, then all, cheap before
-// dear; with Merge the existing terms come first, in their order. It counts
+// Generate makes one record: ip4, ip6, a, mx, include, exists, then all or
+// redirect, cheap before dear; with Merge the existing terms come first, in their order. It counts
 // look-ups over live DNS through r; with r nil the count is of the record
-// alone. The error is that of a cancelled context or of an unknown All.
+// alone. The error is that of a cancelled context or of options that
+// make no sense.
 func Generate(ctx context.Context, r dns.Resolver, domain dns.Name, o Options) (*Generated, error) {
 	sign, ok := map[string]string{"": "~", "softfail": "~", "fail": "-", "neutral": "?"}[o.All]
 	if !ok {
 		return nil, fmt.Errorf("spf: %q is no way to treat strangers: softfail, fail or neutral", o.All)
 	}
-	g := &Generated{}
+	if o.Redirect != "" && o.All != "" { // §6.1: it would never be followed
+		return nil, errors.New("spf: a record with all has no use for a redirect")
+	}
+	if o.MaxLookups < 0 || o.MaxLookups > MaxLookups {
+		return nil, fmt.Errorf("spf: receivers allow %d look-ups, %d is no limit", MaxLookups, o.MaxLookups)
+	}
+	g := &Generated{limit: cmp.Or(o.MaxLookups, MaxLookups)}
 	old, modifiers, oldAll := g.existing(o.Merge)
 	if o.All == "" && oldAll != "" {
 		sign = oldAll
+	}
+	last := []string{sign + "all"}
+	if o.Redirect != "" {
+		sign, last = "", g.named(Redirect, domain, o.Redirect)
 	}
 	if sign == "?" {
 		g.addBy("gen-spf-permissive", check.Warning, check.Params{"Term": "?all"})
@@ -71,12 +92,16 @@ func Generate(ctx context.Context, r dns.Resolver, domain dns.Name, o Options) (
 	for _, list := range []struct {
 		kind  Kind
 		names []string
-	}{{A, o.A}, {MX, o.MX}, {Include, o.Include}} {
+	}{{A, o.A}, {MX, o.MX}, {Include, o.Include}, {Exists, o.Exists}} {
 		for _, name := range list.names {
 			terms = append(terms, g.named(list.kind, domain, name)...)
 		}
 	}
-	g.Record = strings.Join(slices.Concat([]string{Version}, distinct(domain, terms), []string{sign + "all"}, modifiers), " ")
+	terms, err := g.flatten(ctx, r, domain, terms, o.Flatten)
+	if err != nil {
+		return nil, err
+	}
+	g.Record = strings.Join(slices.Concat([]string{Version}, distinct(domain, terms), last, modifiers), " ")
 	g.judgeText()
 	if err := g.count(ctx, r, domain); err != nil {
 		return nil, err
@@ -84,36 +109,43 @@ func Generate(ctx context.Context, r dns.Resolver, domain dns.Name, o Options) (
 	return g, nil
 }
 
-// existing takes over the terms of a record that is there already: repaired,
-// without all, a redirect turned into an include. Unknown modifiers are kept.
-func (g *Generated) existing(text string) (terms, modifiers []string, all string) {
-	if text == "" {
-		return nil, nil, ""
-	}
-	rec := meant(text)
-	for i := range rec.Terms {
-		e := &rec.Terms[i]
-		term := e.Text
-		switch e.Kind {
-		case Invalid:
-			g.add("gen-roundtrip", check.Error, check.Params{"Term": e.Text})
-		case All:
-			if all == "" && e.Qualifier() == '+' {
-				all = "~"
-			} else if all == "" {
-				all = string(e.Qualifier())
+// existing takes over the terms of records that are there already: repaired,
+// without all, a redirect turned into an include. Unknown modifiers are kept,
+// one of each name. all is the sign of the strictest all, "" when there is none.
+func (g *Generated) existing(texts []string) (terms, modifiers []string, all string) {
+	const strictness = "?~-"
+	seen := map[string]bool{}
+	for _, text := range texts {
+		rec := meant(text)
+		for i := range rec.Terms {
+			e := &rec.Terms[i]
+			term := e.Text
+			switch e.Kind {
+			case Invalid:
+				g.add("gen-roundtrip", check.Error, check.Params{"Term": e.Text})
+			case All:
+				sign := string(e.Qualifier())
+				if sign == "+" {
+					sign = "~"
+				}
+				if rec.First(All) == i && (all == "" || strings.Index(strictness, sign) > strings.Index(strictness, all)) {
+					all = sign
+				}
+			case Redirect:
+				if rec.live(i) {
+					terms = append(terms, "include:"+e.Domain)
+				}
+			case Exp, Unknown:
+				if key := strings.ToLower(e.Name); !seen[key] {
+					seen[key] = true
+					modifiers = append(modifiers, term)
+				}
+			case PTR:
+				g.add("gen-spf-ptr", check.Error, check.Params{"Term": e.Text})
+				terms = append(terms, term)
+			default:
+				terms = append(terms, term)
 			}
-		case Redirect:
-			if rec.live(i) {
-				terms = append(terms, "include:"+e.Domain)
-			}
-		case Exp, Unknown:
-			modifiers = append(modifiers, term)
-		case PTR:
-			g.add("gen-spf-ptr", check.Error, check.Params{"Term": e.Text})
-			terms = append(terms, term)
-		default:
-			terms = append(terms, term)
 		}
 	}
 	return terms, modifiers, all
@@ -133,33 +165,49 @@ func (g *Generated) networks(o Options) []string {
 			r.add(p)
 		}
 		for _, p := range r.merged() {
-			text := p.String()
-			if p.IsSingleIP() {
-				text = p.Addr().String()
-			}
-			kind, limit := IP4, wide[4][0]
+			term, limit := networkTerm(p), wide[4][0]
 			if p.Addr().Is6() {
-				kind, limit = IP6, wide[6][0]
+				limit = wide[6][0]
 			}
 			if p.Bits() <= limit {
-				g.addBy("gen-spf-permissive", check.Error, check.Params{"Term": string(kind) + ":" + text})
+				g.addBy("gen-spf-permissive", check.Error, check.Params{"Term": term})
 			} else if b := special.BlockOf(p); b != "" {
 				severity := check.Error
 				if o.AllowDocumentation && b == "documentation" {
 					severity = check.Warning
 				}
-				g.addBy("gen-spf-private-ip", severity, check.Params{"Network": text, "Block": b})
+				g.addBy("gen-spf-private-ip", severity, check.Params{"Network": term[len("ip4:"):], "Block": b})
 			}
-			terms = append(terms, string(kind)+":"+text)
+			terms = append(terms, term)
 		}
 	}
 	return terms
 }
 
-// named is an a, mx or include term for a name as typed.
+// networkTerm is the ip4 or ip6 term for a network.
+func networkTerm(p netip.Prefix) string {
+	kind, text := IP4, p.String()
+	if p.Addr().Is6() {
+		kind = IP6
+	}
+	if p.IsSingleIP() {
+		text = p.Addr().String()
+	}
+	return string(kind) + ":" + text
+}
+
+// named is a term with a name as typed.
 func (g *Generated) named(kind Kind, domain dns.Name, text string) []string {
-	if text == "" && kind != Include {
+	host := kind == A || kind == MX // these have the domain itself as default
+	if text == "" && host {
 		return []string{string(kind)}
+	}
+	sep := ":"
+	if kind == Redirect {
+		sep = "="
+	}
+	if m, f := checkDomainSpec(text); kind == Exists && f == nil && m.tail > 0 {
+		return []string{string(kind) + sep + text}
 	}
 	name, err := dns.ParseDomain(text)
 	if err == nil {
@@ -169,13 +217,13 @@ func (g *Generated) named(kind Kind, domain dns.Name, text string) []string {
 		}
 	}
 	if err != nil {
-		g.add("gen-spf-target-invalid", check.Error, check.Params{"Term": string(kind) + ":" + text, "Target": text, "Reason": "name"})
+		g.add("gen-spf-target-invalid", check.Error, check.Params{"Term": string(kind) + sep + text, "Target": text, "Reason": "name"})
 		return nil
 	}
-	if name == domain && kind != Include {
+	if name == domain && host {
 		return []string{string(kind)}
 	}
-	return []string{string(kind) + ":" + name.String()}
+	return []string{string(kind) + sep + name.String()}
 }
 
 // distinct drops terms that stand twice and networks inside other networks.
@@ -260,9 +308,10 @@ func (g *Generated) count(ctx context.Context, r dns.Resolver, domain dns.Name) 
 		}
 		g.add("gen-spf-target-invalid", check.Error, params)
 	})
-	params := check.Params{"Lookups": g.Lookups, "Limit": MaxLookups, "Over": g.Lookups - MaxLookups, "AtLeast": g.AtLeast}
+	params := check.Params{"Lookups": g.Lookups, "Limit": g.limit, "Over": g.Lookups - g.limit, "AtLeast": g.AtLeast,
+		"Own": g.limit < MaxLookups, "Terms": strings.Join(costs(g.Tree.Terms), ", ")}
 	switch {
-	case g.Lookups > MaxLookups:
+	case g.Lookups > g.limit:
 		g.addBy("gen-spf-lookups", check.Error, params)
 	case g.Lookups >= 8:
 		g.addBy("gen-spf-lookups", check.Warning, params)

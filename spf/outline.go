@@ -254,25 +254,17 @@ func (o *Outline) repeats() {
 // ranges finds the widest networks, and those that lie in another term's.
 // Networks nest or are apart, so sorted ones meet their container first.
 func (o *Outline) ranges() {
-	var all []*Range
-	o.root.sources(func(t *Term, nets []netip.Prefix) {
-		for _, n := range nets {
-			all = append(all, &Range{n, t.place()})
-		}
-	})
-	slices.SortStableFunc(all, func(a, b *Range) int {
-		return cmp.Or(a.Network.Addr().Compare(b.Network.Addr()), a.Network.Bits()-b.Network.Bits())
-	})
-	var in *Range
-	var kept []*Range
+	all := o.root.passRanges()
+	kept := outermost(all)
 	type pair struct{ a, ownerA, b, ownerB string }
 	seen := map[pair]bool{}
+	at := 0 // of the range in kept that r is, or lies in
 	for _, r := range all {
-		if in == nil || in.Network.Bits() > r.Network.Bits() || !in.Network.Contains(r.Network.Addr()) {
-			in, kept = r, append(kept, r)
-			continue
+		if at+1 < len(kept) && kept[at+1] == r {
+			at++
 		}
-		if in.Network == r.Network && r.Network.IsSingleIP() { // a host under two names
+		in := kept[at]
+		if in == r || in.Network == r.Network && r.Network.IsSingleIP() { // a host under two names
 			continue
 		}
 		// A record reached twice does not overlap with itself.
@@ -292,4 +284,30 @@ func (o *Outline) ranges() {
 			}
 		}
 	}
+}
+
+// passRanges are the networks that get a pass with the terms that give it,
+// sorted: what lies in another comes behind it.
+func (n *node) passRanges() []*Range {
+	var all []*Range
+	n.sources(func(t *Term, nets []netip.Prefix) {
+		for _, p := range nets {
+			all = append(all, &Range{p, t.place()})
+		}
+	})
+	slices.SortStableFunc(all, func(a, b *Range) int {
+		return cmp.Or(a.Network.Addr().Compare(b.Network.Addr()), a.Network.Bits()-b.Network.Bits())
+	})
+	return all
+}
+
+// outermost leaves out of sorted ranges those that lie in another.
+func outermost(sorted []*Range) []*Range {
+	var kept []*Range
+	for _, r := range sorted {
+		if n := len(kept); n == 0 || kept[n-1].Network.Bits() > r.Network.Bits() || !kept[n-1].Network.Contains(r.Network.Addr()) {
+			kept = append(kept, r)
+		}
+	}
+	return kept
 }

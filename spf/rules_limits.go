@@ -178,8 +178,10 @@ func lookupLimit(f *Facts, r *check.Reporter) {
 }
 
 // costs lists the terms of the own record with their look-ups, dearest first.
-func (f *Facts) costs() []string {
-	terms := slices.DeleteFunc(f.own(), func(t *Term) bool { return t.Cost == 0 })
+func (f *Facts) costs() []string { return costs(f.own()) }
+
+func costs(terms []*Term) []string {
+	terms = slices.DeleteFunc(slices.Clone(terms), func(t *Term) bool { return t.Cost == 0 })
 	slices.SortStableFunc(terms, func(a, b *Term) int { return b.Cost - a.Cost })
 	out := []string{}
 	for _, t := range terms[:min(5, len(terms))] {

@@ -167,11 +167,11 @@ func TestGenerate(t *testing.T) {
 		{"over the limit", Options{Include: append(includes(9), "deep.example")}, "", "gen-spf-lookups"},
 		{"no record there", Options{Include: []string{"none.example"}}, "v=spf1 include:none.example ~all", "gen-spf-target-invalid"},
 		{"an address", Options{Include: []string{"5.6.7.8"}}, "v=spf1 ~all", "gen-spf-target-invalid"},
-		{"merge", Options{Merge: "v=spf1 a:mail.i1.example ip4:5.6.7.8 include=i2.example foo=bar -all", IP4: nets("5.6.7.0/24"), Include: []string{"i2.example"}},
+		{"merge", Options{Merge: []string{"v=spf1 a:mail.i1.example ip4:5.6.7.8 include=i2.example foo=bar -all"}, IP4: nets("5.6.7.0/24"), Include: []string{"i2.example"}},
 			"v=spf1 a:mail.i1.example include:i2.example ip4:5.6.7.0/24 -all foo=bar", ""},
 		{"nothing there", Options{A: []string{"gone.i1.example"}}, "v=spf1 a:gone.i1.example ~all", "spf-void-lookup"},
 		{"half the world", Options{IP4: nets("11.0.0.0/8")}, "v=spf1 ip4:11.0.0.0/8 ~all", "spf-ip-range-wide"},
-		{"merge ptr", Options{Merge: "v=spf1 ptr ?all"}, "v=spf1 ptr ?all", "gen-spf-permissive gen-spf-ptr"},
+		{"merge ptr", Options{Merge: []string{"v=spf1 ptr ?all"}}, "v=spf1 ptr ?all", "gen-spf-permissive gen-spf-ptr"},
 	} {
 		g, err := Generate(t.Context(), dnstest.New(t, zone.String()), "example.com", tc.o)
 		if err != nil {

@@ -185,6 +185,17 @@ func TestGenerateExit(t *testing.T) {
 		{"dmarc _dmarc.example.com --rua a@example.com", exitUsage, "", "the domain itself"},
 		{"mta-sts example.com --offline --mx a.example.com --policy-file nowhere/x", exitUsage, "", "--policy-file"},
 		{"spf parked.example --offline --all fail", exitOK, `"v=spf1 -all"`, ""},
+		{"spf example.com --offline --redirect _spf.example.com", exitOK, `"v=spf1 redirect=_spf.example.com"`, "gen-spf-unknown"},
+		{"spf example.com --offline --redirect _spf.example.com --all fail", exitUsage, "", "cannot be used together"},
+		{"spf example.com --offline --redirect=", exitUsage, "", "--redirect has no value"},
+		{"spf example.com --offline --exists %{i}._spf.example.com --all fail", exitOK, `"v=spf1 exists:%{i}._spf.example.com -all"`, ""},
+		{"spf example.com --offline --exists %{x}._spf.example.com", exitFindings, "", "gen-spf-target-invalid"},
+		{"spf example.com --offline --max-lookups 11", exitUsage, "", "--max-lookups 11 is not between 1 and 10"},
+		{"spf example.com --offline --max-lookups 0", exitUsage, "", "--max-lookups 0"},
+		{"spf example.com --offline --max-lookups 1 --a www.example.com --mx example.com", exitFindings, "", "1 more than the 1 that --max-lookups allows; dearest are a:www.example.com (1), mx (1)"},
+		{"spf example.com --offline --merge hello", exitUsage, "", "neither an SPF record nor 'live'"},
+		{"spf example.com --offline --merge live", exitIncomplete, "", "could not be looked up"},
+		{"spf example.com --offline --flatten include:_spf.example.com", exitFindings, "", "gen-spf-flatten-unsafe"},
 		{"spf parked.example --offline --all fail --ttl 0", exitUsage, "", "--ttl"},
 		{"spf parked.example --offline --all fail --ttl 604801", exitUsage, "", "--ttl"},
 		{"spf parked.example --offline --all fail --ttl 300", exitOK, "parked.example. 300 IN TXT", ""},
@@ -225,10 +236,12 @@ func TestGeneratorWords(t *testing.T) {
 		{A: []string{"a1.test", "a2.test", "a3.test"}, IP6: prefixList(t, "2a01:4f8::/64")},
 		{IP4: prefixList(t, "10.0.0.1/32", "0.0.0.0/0", "192.0.2.1/32")},
 		{IP4: prefixList(t, "192.0.2.1/32"), AllowDocumentation: true},
-		{Merge: "v=spf1 ptr ip4:5.6.7.8.9 -all"},
+		{Merge: []string{"v=spf1 ptr ip4:5.6.7.8.9 -all"}},
 		{MX: []string{"crowd.test"}},
-		{Merge: "v=spf1 " + numbered("ip4:5.6.7.", 40) + "-all"},
-		{Merge: "v=spf1 " + numbered("ip4:5.6.7.", 160) + "-all"},
+		{Include: []string{"some.test"}, MaxLookups: 5},
+		{Flatten: []string{"i.test", "include:slow.test", "include:none.test", "broken.test", "exists.test", "open.test", "sign.test", "inner.test"}},
+		{Merge: []string{"v=spf1 " + numbered("ip4:5.6.7.", 40) + "-all"}},
+		{Merge: []string{"v=spf1 " + numbered("ip4:5.6.7.", 160) + "-all"}},
 	} {
 		g, err := spf.Generate(t.Context(), dnstest.New(t, wordsWorld()), "example.com", o)
 		if err != nil {
@@ -338,6 +351,10 @@ func wordsWorld() string {
 i.test.      TXT "v=spf1 ip4:5.6.7.0/24 -all"
 slow.test.   TXT ; !timeout
 broken.test. TXT "v=spf1 ip4:x -all"
+exists.test. TXT "v=spf1 exists:%{i}.test -all"
+open.test.   TXT "v=spf1 ?all +all"
+sign.test.   TXT "v=spf1 -ip4:5.6.7.1 ip4:5.6.7.0/24 -all"
+inner.test.  TXT "v=spf1 include:slow.test -all"
 a1.test.     A 5.6.7.1
 a2.test.     A 5.6.7.2
 a3.test.     A 5.6.7.3
