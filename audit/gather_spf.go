@@ -37,15 +37,19 @@ func helo(ctx context.Context, r dns.Resolver, domain dns.Name) ([]dns.Lookup, e
 	return lookups, ctx.Err()
 }
 
-// ranges asks what the mailbox providers let pass that SPF does not include:
-// a record may list their addresses one by one. Few domains need that answer.
+// ranges asks what the mailbox providers let pass that SPF does not include: a
+// record, or one that a service keeps for it, may list their addresses one by
+// one. Few domains need that answer.
 func ranges(ctx context.Context, r dns.Resolver, f *Facts) (map[string]*spf.Facts, error) {
 	found := map[string]*spf.Facts{}
-	if f.SPF == nil || f.MX == nil || f.SPF.OwnAddresses() == 0 {
+	if f.SPF == nil || f.MX == nil || f.SPF.Tree == nil {
+		return found, ctx.Err()
+	}
+	if a := f.SPF.Tree.Addresses; a.IPv4 == "0" && len(a.IPv6) == 0 {
 		return found, ctx.Err()
 	}
 	for _, p := range hosted(f) {
-		if p.Include == "" || includes(f, p) {
+		if includes(f, p) {
 			continue
 		}
 		tree, err := spf.Follow(ctx, r, dns.Name(p.Include))
@@ -58,11 +62,12 @@ func ranges(ctx context.Context, r dns.Resolver, f *Facts) (map[string]*spf.Fact
 }
 
 // hosted are the providers that keep the domain's mailboxes, as its mail hosts
-// tell. A gateway in front hides who they are.
+// tell. A gateway in front hides who they are, and hosts of a provider whose
+// record is not known for sure, as Amazon's, may take mail in for other ends.
 func hosted(f *Facts) []*provider.Provider {
 	var list []*provider.Provider
 	for _, host := range f.MX.Names() {
-		if p := provider.ByMX(host); p != nil && p.Kind == provider.Mailbox && !slices.Contains(list, p) {
+		if p := provider.ByMX(host); p != nil && p.Kind == provider.Mailbox && p.Include != "" && !slices.Contains(list, p) {
 			list = append(list, p)
 		}
 	}

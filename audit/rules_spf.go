@@ -215,7 +215,7 @@ func providerMissing(f *Facts, r *check.Reporter) {
 		return
 	}
 	for _, p := range hosted(f) {
-		if p.Include == "" || includes(f, p) {
+		if includes(f, p) {
 			continue
 		}
 		if err := f.SPF.Unanswered(); err != nil {
