@@ -296,3 +296,21 @@ func (hanging) Resolve(ctx context.Context, name dns.Name, qtype dns.Type) (dns.
 	<-ctx.Done()
 	return dns.Answer{}, ctx.Err()
 }
+
+// TestCheckHuge: records as large as DNS can carry cost milliseconds.
+func TestCheckHuge(t *testing.T) {
+	for _, unit := range []string{"%{s}", "%{p1r.}", "a ", "a:%{l}.x ", "%%", "x=%{s}y ", "9"} {
+		text := "v=spf1 a:" + strings.Repeat(unit, 60000/len(unit)) + ".example -all exp=a.example"
+		r := &oracle{salt: "huge", texts: []string{text}}
+		start := time.Now()
+		for _, from := range []string{"a.example", "b.example", "c.example", "d.example"} {
+			o := Check(context.Background(), r, Query{IP: netip.MustParseAddr("5.6.7.8"), MailFrom: strings.Repeat("l.", 5000) + "@" + from})
+			checkOutcome(t, o)
+		}
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("%s: four evaluations took %s", unit, took)
+		} else {
+			t.Log(unit, took)
+		}
+	}
+}

@@ -23,7 +23,7 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 // macros is what a macro-string says about itself (§7.1).
 type macros struct {
 	tail    int    // where the literal after the last macro begins
-	letters string // the macro letters used, lower-case
+	letters string // the macro letters used, lower-case, each once
 }
 
 // scanMacros reads a macro-string. exp allows the letters of explanations (§7.2).
@@ -81,7 +81,9 @@ func scanMacros(s string, exp bool) (macros, *fault) {
 		if strings.Trim(body, ".-+,/_=") != "" {
 			return bad(end)
 		}
-		m.letters += string(letter)
+		if strings.IndexByte(m.letters, letter) < 0 {
+			m.letters += string(letter)
+		}
 		i = end
 		m.tail = end
 	}

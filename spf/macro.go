@@ -22,9 +22,10 @@ func (e *evaluation) target(t *Entry, domain at) at {
 	}
 	text := t.Domain
 	if t.HasMacro() {
-		m, _ := scanMacros(text, false)
-		if !e.ascii && strings.ContainsAny(m.letters, "ls") {
-			return at{text: text} // RFC 8616 §4: never matches
+		if !e.ascii {
+			if m, _ := scanMacros(text, false); strings.ContainsAny(m.letters, "ls") {
+				return at{text: text} // RFC 8616 §4: never matches
+			}
 		}
 		var ok bool
 		if text, ok = e.expand(text, domain); !ok {
