@@ -10,7 +10,7 @@ var discoveryRules = []check.Rule[*Facts]{
 			// Without the public suffix's answer it is certain only that the owner
 			// publishes nothing: at best the registry's record applies.
 			Variants: []check.Variant{{Name: "own", Severity: check.Warning}},
-			Refs:  []check.Ref{check.RFC(9989, "4.10.1")},
+			Refs:     []check.Ref{check.RFC(9989, "4.10.1")},
 			Doc: `The tree walk from the domain to its top-level domain found no valid DMARC record, so no
 receiver applies DMARC: anyone can put the domain into the From line. Large mailbox providers also refuse or
 junk bulk mail of domains without a record.
