@@ -202,6 +202,8 @@ func loadZones(specs []string) ([]*dns.Zone, error) {
 		if before, after, ok := strings.Cut(spec, "="); ok {
 			if n, err := dns.ParseDomain(before); err == nil {
 				origin, path = n, after
+			} else if before == "." {
+				origin, path = dns.Root, after
 			}
 		}
 		file, err := os.Open(path)
