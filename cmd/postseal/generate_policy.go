@@ -142,13 +142,11 @@ func newGenMTASTSCmd(s *streams) *cobra.Command {
 				return usage("--max-age %d is not more than zero; to switch a policy off there is --mode none", maxAge)
 			}
 			o.MaxAge = time.Duration(min(maxAge, maxSeconds)) * time.Second
-			w, err := net.open(time.Now)
+			ctx, w, done, err := net.begin(cmd.Context())
 			if err != nil {
 				return err
 			}
-			defer w.run.Close()
-			ctx, cancel := context.WithTimeout(cmd.Context(), net.timeout)
-			defer cancel()
+			defer done()
 			if err := gen.liveMX(ctx, w, &o); err != nil {
 				return err
 			}

@@ -70,13 +70,11 @@ func newGenSPFCmd(s *streams) *cobra.Command {
 				o.All = ""
 			}
 			o.AllowDocumentation = forExamples(gen.domain)
-			w, err := net.open(time.Now)
+			ctx, w, done, err := net.begin(cmd.Context())
 			if err != nil {
 				return err
 			}
-			defer w.run.Close()
-			ctx, cancel := context.WithTimeout(cmd.Context(), net.timeout)
-			defer cancel()
+			defer done()
 			if o.Merge, err = gen.merge(ctx, w, merge); err != nil {
 				return err
 			}

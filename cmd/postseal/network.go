@@ -144,6 +144,16 @@ func (f *netFlags) openWith(now func() time.Time, c clients) (*world, error) {
 	return w, nil
 }
 
+// begin opens the world for a command that only asks DNS, within --timeout. The
+// caller calls done when it has asked all.
+func (f *netFlags) begin(parent context.Context) (ctx context.Context, w *world, done func(), err error) {
+	if w, err = f.open(time.Now); err != nil {
+		return nil, nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(parent, f.timeout)
+	return ctx, w, func() { cancel(); w.run.Close() }, nil
+}
+
 // openTape opens the recording to play or to make. A run that is recorded has
 // one time, so that the same audit comes from the recording.
 func (w *world) openTape(f *netFlags) error {

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/netip"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -51,13 +49,11 @@ func newSPFEvalCmd(s *streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w, err := net.open(time.Now)
+			ctx, w, done, err := net.begin(cmd.Context())
 			if err != nil {
 				return err
 			}
-			defer w.run.Close()
-			ctx, cancel := context.WithTimeout(cmd.Context(), net.timeout)
-			defer cancel()
+			defer done()
 			o := spf.Check(ctx, w.run, q)
 			if cmd.Context().Err() != nil {
 				return cmd.Context().Err()

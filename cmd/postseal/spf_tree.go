@@ -2,12 +2,10 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -54,13 +52,11 @@ func newSPFTreeCmd(s *streams) *cobra.Command {
 			if err != nil {
 				return usage("%w", err)
 			}
-			w, err := net.open(time.Now)
+			ctx, w, done, err := net.begin(cmd.Context())
 			if err != nil {
 				return err
 			}
-			defer w.run.Close()
-			ctx, cancel := context.WithTimeout(cmd.Context(), net.timeout)
-			defer cancel()
+			defer done()
 			f, err := spf.Gather(ctx, w.run, domain)
 			switch {
 			case cmd.Context().Err() != nil:
