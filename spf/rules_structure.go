@@ -38,10 +38,12 @@ Keep the one that is meant.
 		Doc: `redirect= is followed only when no mechanism matched. "all" always matches, so with an "all" anywhere in the record
 the shared policy is never used, and its senders are not authorised.
 
-Drop "all" so that the redirect decides, or turn the redirect into an include.
+If the record in force is the one you want, remove the redirect. If the shared policy was meant to count, make sure that it is
+there (postseal spf tree _spf.example.net), and turn the redirect into an include or drop "all".
 
-    before: v=spf1 redirect=_spf.example.net ~all
-    after:  v=spf1 redirect=_spf.example.net
+    before: v=spf1 mx redirect=_spf.example.net ~all
+    after:  v=spf1 mx ~all
+            v=spf1 mx include:_spf.example.net ~all    with the shared policy
 `}, Applies: hasRecord, Run: redirectIgnored},
 
 	{Meta: check.Meta{
@@ -205,27 +207,16 @@ func redirectIgnored(f *Facts, r *check.Reporter) {
 	if all < 0 || redirect < 0 {
 		return
 	}
-	last := ""
-	body := rec.rewrite(func(i int, e *Entry, text string) string {
-		if e.Kind == Redirect && last == "" {
-			last = text
-		}
-		if e.Kind == All || e.Kind == Redirect {
+	span := rec.Terms[redirect].Span
+	found := f.inRecord(&span, check.Params{"Term": rec.Terms[redirect].Text, "All": rec.Terms[all].Text})
+	// The target of a redirect that nobody follows is not looked up: to drop "all"
+	// in its favour could make a permerror of a record that works.
+	found.Fix = f.replace("", rec.rewrite(func(_ int, e *Entry, text string) string {
+		if e.Kind == Redirect {
 			return ""
 		}
 		return text
-	})
-	span := rec.Terms[redirect].Span
-	found := f.inRecord(&span, check.Params{"Term": rec.Terms[redirect].Text, "All": rec.Terms[all].Text})
-	found.Fix = f.replace("", body+" "+last)
-	if rec.Terms[redirect].Target(f.Domain) == f.Domain { // followed, it would never end
-		found.Fix = f.replace("", rec.rewrite(func(_ int, e *Entry, text string) string {
-			if e.Kind == Redirect {
-				return ""
-			}
-			return text
-		}))
-	}
+	}))
 	r.Report(found)
 }
 
