@@ -181,4 +181,4 @@ func (f *Facts) Hygiene() bool {
 }
 
 // Rules judge Facts, in report order.
-var Rules = slices.Concat(presenceRules, aliasRules, recordRules, tagRules, keyRules, strengthRules, setRules)
+var Rules = slices.Concat(presenceRules, aliasRules, recordRules, tagRules, keyRules, strengthRules, setRules, shapeRules, providerRules)

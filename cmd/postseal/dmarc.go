@@ -1,0 +1,9 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// newDMARCCmd groups the commands that look at DMARC alone, in depth.
+func newDMARCCmd(s *streams) *cobra.Command {
+	return group("dmarc", "Look at DMARC in depth: the tree walk, one message, the way to reject, reports")// one line a command
+
+}

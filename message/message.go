@@ -1,0 +1,117 @@
+// Package message looks at one message as a receiver would: its format
+// (RFC 5322), SPF, each DKIM signature, DMARC (RFC 9989), the ARC chain
+// (RFC 8617) and what other servers wrote into it (RFC 8601).
+//
+// Like package audit it stands above the standards: it asks spf, dkim and dmarc
+// and relates what they say. A message is a stranger's bytes throughout.
+package message
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/postseal/postseal/dmarc"
+	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/spf"
+)
+
+// Message is one message as its octets are, split and not interpreted.
+type Message struct {
+	Raw    []byte  // with CRLF at the ends of lines
+	Fields []Field // the header, top first
+	Body   []byte  // of Raw, after the empty line; nil where there is none
+
+	// LF tells that every line of the file ended in a bare LF, as Unix keeps
+	// files, and was converted.
+	LF bool
+}
+
+// Field is one header field.
+type Field struct {
+	Name   string // as written, without white space before the colon
+	Key    string // Name in lower case
+	Value  string // after the colon, unfolded, without surrounding white space
+	Raw    []byte // whole, with its folds and the final CRLF
+	Offset int    // in Message.Raw
+	Line   int    // first line, from 1
+}
+
+// Options are what is known of the delivery beyond the message.
+type Options struct {
+	IP       netip.Addr // of the client; the zero value takes it from Received
+	HELO     string     // "" takes it from Received
+	MailFrom *string    // nil takes it from Return-Path; "" is the null reverse-path
+	Receiver string     // authserv-id of the server that the reader trusts, "" unknown
+	Bulk     bool       // the user says that this is bulk mail
+	Now      func() time.Time
+}
+
+// Facts are everything observed about one message. Each part is gathered and
+// judged in the file of its name.
+type Facts struct {
+	Message *Message `json:"-"`
+	Options Options  `json:"-"`
+
+	Format   *Format   `json:"format"`   // format.go
+	Delivery *Delivery `json:"delivery"` // delivery.go
+
+	SPF        *spf.Outcome   `json:"spf"`        // nil where nothing is known to check
+	Signatures []*Signature   `json:"signatures"` // signature.go
+	DMARC      *dmarc.Outcome `json:"dmarc"`      // nil where the message has no Author Domain
+	ARC        *ARC           `json:"arc"`        // arc.go; nil without a set
+	AuthRes    []*AuthRes     `json:"authres"`    // authres.go
+	Bulk       *Bulk          `json:"bulk"`       // bulk.go; nil where it does not look bulk
+}
+
+// Format is what the header says and how it is written.
+type Format struct {
+	From         []Mailbox `json:"from"`          // of every From field, in order
+	AuthorDomain dns.Name  `json:"author_domain"` // "" where there is none, or more than one
+}
+
+// Mailbox is one address of a header field.
+type Mailbox struct {
+	Display string   `json:"display"` // decoded
+	Address string   `json:"address"` // as written
+	Domain  dns.Name `json:"domain"`  // A-labels; "" where there is none
+}
+
+// Delivery is what is known of the last hop and from where.
+type Delivery struct {
+	IP            netip.Addr `json:"ip"` // the zero value: unknown
+	HELO          string     `json:"helo"`
+	MailFrom      string     `json:"mail_from"`
+	MailFromKnown bool       `json:"mail_from_known"` // MailFrom "" is then the null reverse-path
+	Reconstructed []string   `json:"reconstructed"`   // "ip", "helo", "mail_from": taken from header fields
+	ReceivedAt    time.Time  `json:"received_at"`     // by the topmost Received; zero: unknown
+	TLS           string     `json:"tls"`             // of the hop into the receiver: "yes", "no", "unknown"
+	Forwarded     []string   `json:"forwarded"`       // signs: "list-id", "resent", "srs", "arc"
+}
+
+// Signature is one DKIM-Signature and what came of it.
+type Signature struct {
+	Field    int      `json:"field"` // index in Message.Fields
+	Domain   dns.Name `json:"domain"`
+	Selector string   `json:"selector"`
+	Identity string   `json:"identity"` // i=, or its default
+	Algo     string   `json:"algorithm"`
+	Result   string   `json:"result"` // RFC 8601 §2.7.1: pass, fail, neutral, temperror, permerror
+	Reason   string   `json:"reason"` // code of the failure, "" for pass
+}
+
+// ARC is the chain of the message.
+type ARC struct {
+	Result string `json:"result"` // none, pass, fail (RFC 8617 §4.4), temperror
+	Reason string `json:"reason"`
+}
+
+// AuthRes is one Authentication-Results field.
+type AuthRes struct {
+	Field int    `json:"field"`
+	ID    string `json:"authserv_id"`
+}
+
+// Bulk is what bulk mail carries.
+type Bulk struct {
+	Signs []string `json:"signs"` // why it looks bulk
+}
