@@ -72,10 +72,11 @@ const (
 	BIMI     Standard = "bimi"
 	MX       Standard = "mx"
 	STARTTLS Standard = "starttls"
+	Message  Standard = "message" // of one message, never of a domain
 )
 
 // Standards lists every standard in report order.
-var Standards = []Standard{SPF, DKIM, DMARC, MTASTS, TLSRPT, DANE, DNSSEC, BIMI, MX, STARTTLS}
+var Standards = []Standard{SPF, DKIM, DMARC, MTASTS, TLSRPT, DANE, DNSSEC, BIMI, MX, STARTTLS, Message}
 
 // Profile is what the audited domain does with mail. The empty profile is
 // unknown: the answer that decides (MX or SPF) could not be had.

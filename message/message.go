@@ -17,13 +17,17 @@ import (
 
 // Message is one message as its octets are, split and not interpreted.
 type Message struct {
-	Raw    []byte  // with CRLF at the ends of lines
+	Raw    []byte  // with CRLF at the ends of lines, unless they were mixed
 	Fields []Field // the header, top first
-	Body   []byte  // of Raw, after the empty line; nil where there is none
+	Body   []byte  // of Raw, after the empty line; nil where there is no such line
 
 	// LF tells that every line of the file ended in a bare LF, as Unix keeps
 	// files, and was converted.
 	LF bool
+
+	Mbox   bool // the "From " line of an mbox stood in front and was dropped
+	BOM    bool // so did a byte order mark
+	Broken int  // line at which the header ended without an empty line; 0 where it did not
 }
 
 // Field is one header field.
@@ -31,9 +35,9 @@ type Field struct {
 	Name   string // as written, without white space before the colon
 	Key    string // Name in lower case
 	Value  string // after the colon, unfolded, without surrounding white space
-	Raw    []byte // whole, with its folds and the final CRLF
+	Raw    []byte // whole, with its folds and the final line end
 	Offset int    // in Message.Raw
-	Line   int    // first line, from 1
+	Line   int    // first line in the file, from 1
 }
 
 // Options are what is known of the delivery beyond the message.
