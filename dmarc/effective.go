@@ -34,18 +34,7 @@ func (r *Record) policy(own, exists bool) Policy {
 
 // effective works out the three policies of a domain.
 func (f *Facts) effective(d, below *Discovery) Effective {
-	var e Effective
-	switch {
-	case d.Policy == nil:
-		e.Domain.Known = d.Known
-	case f.Own():
-		e.Domain = d.Policy.record.policy(true, true)
-	case f.Exists.Unknown():
-		// sp or np: certain only where both say the same.
-		e.Domain = agree(d.Policy.record.policy(false, true), d.Policy.record.policy(false, false))
-	default:
-		e.Domain = d.Policy.record.policy(false, !f.nonexistent())
-	}
+	e := Effective{Domain: d.policy(f.Exists.State)}
 	e.Subdomain.Known, e.Nonexistent.Known = below.Known, below.Known
 	if below.Policy != nil {
 		e.Subdomain = below.Policy.record.policy(false, true)
