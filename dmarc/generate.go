@@ -72,12 +72,19 @@ func Generate(domain dns.Name, o Options) (text string, problems []check.GenProb
 	return text, append(problems, more...), consent, nil
 }
 
+// Consent is the record by which a report receiver agrees (RFC 9990 §4).
+const Consent = "v=" + Version
+
+// SameOrganization tells whether two names are of one organisation by the
+// public suffix list; without DNS that has to do.
+func SameOrganization(a, b dns.Name) bool { return pslDomain(a) == pslDomain(b) }
+
 // consents lists the external destinations. Without DNS the public suffix list
 // has to tell organisations apart; the audit asks the tree.
 func consents(domain dns.Name, rec *Record) (problems []check.GenProblem, records []check.RecordChange) {
 	seen := map[dns.Name]bool{}
 	for _, u := range slices.Concat(rec.RUA, rec.RUF) {
-		if u.Host == "" || seen[u.Host] || pslDomain(u.Host) == pslDomain(domain) {
+		if u.Host == "" || seen[u.Host] || SameOrganization(u.Host, domain) {
 			continue
 		}
 		seen[u.Host] = true
@@ -90,7 +97,7 @@ func consents(domain dns.Name, rec *Record) (problems []check.GenProblem, record
 			continue
 		}
 		problems = append(problems, p)
-		records = append(records, check.RecordChange{Name: name.FQDN(), Type: "TXT", Old: []string{}, New: []string{"v=" + Version}})
+		records = append(records, check.RecordChange{Name: name.FQDN(), Type: "TXT", Old: []string{}, New: []string{Consent}})
 	}
 	return problems, records
 }

@@ -70,24 +70,7 @@ func (p *textPrinter) tone(tone, s string) string {
 
 // wrap breaks text at spaces into lines, the later ones indented.
 func (p *textPrinter) wrap(indent, text string) string {
-	width := max(p.opts.Width-utf8.RuneCountInString(indent), 20)
-	var b strings.Builder
-	col := 0
-	for i, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case i == 0:
-		case col+1+n > width:
-			b.WriteString("\n" + indent)
-			col = 0
-		default:
-			b.WriteByte(' ')
-			col++
-		}
-		b.WriteString(word)
-		col += n
-	}
-	return b.String()
+	return Wrap(p.opts.Width, indent, text)
 }
 
 func (p *textPrinter) domain(r *Report) {

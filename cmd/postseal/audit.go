@@ -13,7 +13,6 @@ import (
 
 	"github.com/postseal/postseal/audit"
 	"github.com/postseal/postseal/check"
-	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/internal/locale"
 	"github.com/postseal/postseal/report"
 )
@@ -61,17 +60,12 @@ func newAuditCmd(s *streams) *cobra.Command {
 
 // requests reads and checks all domains before anything is asked.
 func (o *auditOptions) requests(s *streams, args []string) ([]audit.Request, error) {
-	profile := check.ProfileUnknown
-	if o.profile != "" {
-		var err error
-		if profile, err = check.ParseProfile(o.profile); err != nil {
-			return nil, usage("--profile %q is none of mail, send-only, receive-only, parked", o.profile)
-		}
+	profile, err := parseProfile(o.profile)
+	if err == nil {
+		err = checkSelectors(o.selectors)
 	}
-	for _, sel := range o.selectors {
-		if _, err := dns.ParseDomain(sel); err != nil {
-			return nil, usage("--selector %q cannot be a DKIM selector", sel)
-		}
+	if err != nil {
+		return nil, err
 	}
 	names, err := domainsFrom(s.in, args, o.file)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
 )
 
@@ -131,4 +132,26 @@ func plain(err error) error {
 		}
 	}
 	return err
+}
+
+// parseProfile reads --profile; without it the profile is to be told.
+func parseProfile(word string) (check.Profile, error) {
+	if word == "" {
+		return check.ProfileUnknown, nil
+	}
+	p, err := check.ParseProfile(word)
+	if err != nil {
+		return p, usage("--profile %q is none of mail, send-only, receive-only, parked", word)
+	}
+	return p, nil
+}
+
+// checkSelectors refuses what cannot be a DKIM selector.
+func checkSelectors(selectors []string) error {
+	for _, sel := range selectors {
+		if _, err := dns.ParseDomain(sel); err != nil {
+			return usage("--selector %q cannot be a DKIM selector", sel)
+		}
+	}
+	return nil
 }

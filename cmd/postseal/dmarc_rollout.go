@@ -1,0 +1,273 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postseal/postseal/audit"
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dmarc"
+	"github.com/postseal/postseal/internal/locale"
+	"github.com/postseal/postseal/internal/zonetext"
+	"github.com/postseal/postseal/report"
+)
+
+func newDMARCRolloutCmd(s *streams) *cobra.Command {
+	var (
+		net          netFlags
+		req          rolloutRequest
+		format, lang string
+	)
+	cmd := &cobra.Command{
+		Use:   "rollout DOMAIN",
+		Short: "Plan the way to an enforced policy: dates, records, what must hold before each step",
+		Long: "The plan starts where the domain stands and goes by none, quarantine and reject, with a rehearsal (t=y)\n" +
+			"before each level. Every stage has its first day, the exact record, the gate before the next one and the way\n" +
+			"back. Receivers that only know RFC 7489 ignore t=y and apply the policy in full. Where people of the domain\n" +
+			"write to mailing lists, '--to quarantine' may be the better goal (RFC 9989 §7.4).\n\n" +
+			"Exit codes: 0 there is a plan, or nothing is left to do; 2 usage; 3 it could not be told where the domain\n" +
+			"stands.",
+		Example: "  postseal dmarc rollout example.com\n" +
+			"  postseal dmarc rollout example.com --to quarantine --start 2026-12-01 --since 2026-10-01\n" +
+			"  postseal dmarc rollout --zone example.com.zone --offline example.com --format json",
+		Args: oneArg("domain"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := localizer(lang)
+			if err != nil {
+				return err
+			}
+			if format != "text" && format != "json" {
+				return usage("unknown format %q (text or json)", format)
+			}
+			domain, err := parseDomain(args[0])
+			if err != nil {
+				return usage("%w", err)
+			}
+			opts, err := req.options(time.Now())
+			if err != nil {
+				return err
+			}
+			profile, err := parseProfile(req.profile)
+			if err == nil {
+				err = checkSelectors(req.selectors)
+			}
+			if err != nil {
+				return err
+			}
+			ctx, w, done, err := net.begin(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			// The plan needs no connection to a mail host or a policy host.
+			w.auditor.Prober, w.auditor.NoSMTP, w.auditor.Fetcher, w.auditor.ServerSOA = nil, "disabled", nil, nil
+			out, err := w.auditor.Audit(ctx, audit.Request{Domain: domain, Selectors: req.selectors, Profile: profile, ProfileSource: "flag"})
+			switch {
+			case cmd.Context().Err() != nil:
+				return cmd.Context().Err()
+			case err != nil:
+				return &exit{exitIncomplete, errors.New(l.Text("audit.timed-out", check.Params{"Timeout": net.timeout.String()}))}
+			}
+			plan, err := audit.PlanRollout(out, opts, nil)
+			if err != nil {
+				return &exit{exitIncomplete, errors.New(l.Text("rollout.unknown", check.Params{
+					"Domain": domain.String(), "Cause": l.Cause(check.CauseOf(err))}))}
+			}
+			if format == "json" {
+				return writeRolloutJSON(s.out, domain.String(), plan, opts, l)
+			}
+			return writeRollout(s, domain.String(), plan, l)
+		},
+	}
+	net.addDNS(cmd)
+	req.add(cmd)
+	cmd.Flags().StringVar(&format, "format", "text", "what standard output gets, a `FORMAT`: text or json")
+	addLang(cmd, &lang)
+	complete(cmd, "format", "text", "json")
+	return cmd
+}
+
+// rolloutRequest is what the user says of the plan.
+type rolloutRequest struct {
+	to, start, since, profile string
+	rua, selectors            []string
+}
+
+func (r *rolloutRequest) add(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVar(&r.to, "to", "reject", "`LEVEL` to stop at: quarantine or reject")
+	fl.StringVar(&r.start, "start", "", "first day of the plan, `YYYY-MM-DD` (default: today)")
+	fl.StringVar(&r.since, "since", "", "day on which the record in force was published, `YYYY-MM-DD`")
+	fl.StringSliceVar(&r.rua, "rua", nil, "`ADDRESS` for aggregate reports where the record has none (repeatable)")
+	fl.StringArrayVar(&r.selectors, "selector", nil, "DKIM `SELECTOR` known to be in use (repeatable)")
+	fl.StringVar(&r.profile, "profile", "", "what the domain does, a `PROFILE`: mail, send-only, receive-only or parked (default: inferred)")
+	complete(cmd, "to", "quarantine", "reject")
+	complete(cmd, "profile", "mail", "send-only", "receive-only", "parked")
+}
+
+func (r *rolloutRequest) options(now time.Time) (o dmarc.RolloutOptions, err error) {
+	if o.To = dmarc.ParseLevel(r.to); o.To < dmarc.Quarantine {
+		return o, usage("--to %q is neither quarantine nor reject", r.to)
+	}
+	o.Start = audit.Today(now)
+	if r.start != "" {
+		if o.Start, err = time.Parse(time.DateOnly, r.start); err != nil {
+			return o, usage("--start %q is not a day such as 2026-12-01", r.start)
+		}
+	}
+	if r.since != "" {
+		if o.Since, err = time.Parse(time.DateOnly, r.since); err != nil {
+			return o, usage("--since %q is not a day such as 2026-12-01", r.since)
+		}
+		if o.Since.After(o.Start) {
+			return o, usage("--since %s is after the first day of the plan, %s", r.since, o.Start.Format(time.DateOnly))
+		}
+	}
+	for _, u := range r.rua {
+		o.RUA = append(o.RUA, mailto(u))
+	}
+	if len(o.RUA) > 0 {
+		if _, _, _, err := dmarc.Generate("example.com", dmarc.Options{RUA: o.RUA}); err != nil {
+			return o, usage("--rua: %w", err)
+		}
+	}
+	return o, nil
+}
+
+// writeRollout prints the plan for people. Records hold strangers' text.
+func writeRollout(s *streams, domain string, plan *audit.Rollout, l *locale.Localizer) error {
+	var b strings.Builder
+	width, ok := s.tty()
+	if !ok {
+		width = 80
+	}
+	note := func(text string) { fmt.Fprintf(&b, "   %s\n", report.Wrap(width, "   ", text)) }
+	say := func(id string, p check.Params) string { return report.Escape(l.Text("rollout."+id, p)) }
+	name := check.Params{"Domain": domain}
+	if len(plan.Stages) == 0 {
+		fmt.Fprintf(&b, "%s\n", say("done", name))
+		_, err := io.WriteString(s.out, b.String())
+		return err
+	}
+	fmt.Fprintf(&b, "%s\n", say("title", name))
+	if plan.Profile == check.ProfileParked {
+		fmt.Fprintf(&b, "%s\n", say("parked", name))
+	}
+	for i, st := range plan.Stages {
+		p := check.Params{"From": st.From.Format(time.DateOnly), "Until": st.Until.Format(time.DateOnly), "Days": st.Days}
+		when := "when"
+		switch {
+		case st.Current:
+			when = "when-current"
+		case st.Until.IsZero():
+			when = "when-last"
+		}
+		fmt.Fprintf(&b, "\n%d. %s  %s\n", i+1, say("stage-"+st.Name, nil), say(when, p))
+		if st.Current {
+			note(say("stands", nil))
+			fmt.Fprintf(&b, "   %s\n", report.Escape(st.Record))
+		}
+		for _, c := range st.Change {
+			fmt.Fprintf(&b, "   %s\n", report.Escape(fmt.Sprintf("%s %d IN %s %s", c.Name, st.TTL, c.Type, zonetext.Quote(strings.Join(c.New, "")))))
+		}
+		for _, c := range st.Consent {
+			fmt.Fprintf(&b, "   %s\n   %s\n", say("consent", nil), report.Escape(fmt.Sprintf("%s IN %s %s", c.Name, c.Type, zonetext.Quote(strings.Join(c.New, "")))))
+		}
+		if st.Testing {
+			note(say("rehearsal", nil))
+		}
+		if st.Name == dmarc.StageReject && i > 0 && !st.Current && plan.Profile != check.ProfileParked {
+			note(say("reject-lists", nil))
+		}
+		if len(st.Gates) > 0 {
+			note(say("gates", nil))
+		}
+		for _, g := range st.Gates {
+			fmt.Fprintf(&b, "     %s %s\n", gateMark[g.Status], report.Wrap(width, "         ", report.Escape(gateText(g, l))))
+		}
+	}
+	if len(plan.Stages) > 1 {
+		fmt.Fprintf(&b, "\n%s\n", say("back", nil))
+	}
+	_, err := io.WriteString(s.out, b.String())
+	return err
+}
+
+// gateMark tells the state of a gate without colour.
+var gateMark = map[audit.GateStatus]string{
+	audit.GateMet: "[x]", audit.GateNotMet: "[!]", audit.GateUnknown: "[?]", audit.GateManual: "[ ]",
+}
+
+// gateText words a gate and how far it is open.
+func gateText(g audit.Gate, l *locale.Localizer) string {
+	text := l.Text("rollout.gate-"+g.Code, g.Params)
+	switch g.Status {
+	case audit.GateNotMet:
+		id := "rollout.not-met-" + g.Code
+		return text + " — " + l.Text(id, g.Params)
+	case audit.GateMet:
+		if g.Code == "aligned" {
+			return text + " — " + l.Text("rollout.met-aligned", g.Params)
+		}
+	case audit.GateUnknown:
+		return text + " — " + l.Text("rollout.gate-unknown", check.Params{"Cause": l.Cause(g.Cause)})
+	}
+	return text
+}
+
+type rolloutJSON struct {
+	Domain  string        `json:"domain"`
+	Profile check.Profile `json:"profile"`
+	Start   string        `json:"start"`
+	Record  string        `json:"record"` // in force when the plan was made, "" for none
+	Own     bool          `json:"own"`
+	Stages  []stageJSON   `json:"stages"`
+}
+
+type stageJSON struct {
+	Stage   string               `json:"stage"`
+	From    string               `json:"from"`
+	Until   string               `json:"until"` // "" in the last stage
+	Days    int                  `json:"days"`
+	Current bool                 `json:"current"`
+	Record  string               `json:"record"`
+	TTL     uint32               `json:"ttl"`
+	Change  []check.RecordChange `json:"change"`
+	Consent []check.RecordChange `json:"consent"`
+	WayBack []string             `json:"way_back"`
+	Gates   []gateJSON           `json:"gates"`
+}
+
+type gateJSON struct {
+	Gate   string           `json:"gate"`
+	Status audit.GateStatus `json:"status"`
+	Text   string           `json:"text"`
+}
+
+func writeRolloutJSON(w io.Writer, domain string, plan *audit.Rollout, o dmarc.RolloutOptions, l *locale.Localizer) error {
+	doc := rolloutJSON{Domain: domain, Profile: plan.Profile, Start: o.Start.Format(time.DateOnly), Own: plan.Standing.Own, Stages: []stageJSON{}}
+	if plan.Standing.Record != nil {
+		doc.Record = plan.Standing.Record.Text
+	}
+	for _, s := range plan.Stages {
+		st := stageJSON{Stage: s.Name, From: s.From.Format(time.DateOnly), Days: s.Days, Current: s.Current, Record: s.Record, TTL: s.TTL,
+			Change: s.Change, Consent: s.Consent, WayBack: s.WayBack, Gates: []gateJSON{}}
+		if !s.Until.IsZero() {
+			st.Until = s.Until.Format(time.DateOnly)
+		}
+		for _, g := range s.Gates {
+			st.Gates = append(st.Gates, gateJSON{g.Code, g.Status, gateText(g, l)})
+		}
+		doc.Stages = append(doc.Stages, st)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(doc)
+}

@@ -1,0 +1,257 @@
+package dmarc
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dns"
+)
+
+// The stages of a rollout, in order. A rehearsal publishes the next policy with
+// t=y, so that receivers of RFC 9989 apply one level less (§4.7, §A.6).
+const (
+	StageWatch               = "watch"
+	StageRehearseQuarantine  = "rehearse-quarantine"
+	StageQuarantine          = "quarantine"
+	StageRehearseReject      = "rehearse-reject"
+	StageReject              = "reject"
+	StageSubdomainQuarantine = "subdomain-quarantine" // only where sp is weaker than p
+	StageSubdomainReject     = "subdomain-reject"
+)
+
+// Stays are how many days a stage lasts at least. RFC 9989 §7.4 asks for a month
+// each of none and quarantine where people post to mailing lists.
+const (
+	stayLevel    = 28
+	stayRehearse = 14
+)
+
+const (
+	rolloutTTL = 300 // while the record changes: the way back is short
+	stableTTL  = 3600
+)
+
+// Standing is where a rollout starts.
+type Standing struct {
+	Owner  dns.Name // where the record stands or will stand
+	Record *Record  // in force for the domain; nil when none is
+	Own    bool     // it is the domain's own, not inherited
+
+	// Organizational tells that names below the domain follow its record; only
+	// then sp and np mean anything there (§4.7).
+	Organizational bool
+	Nonexistent    bool // the domain does not exist: an inherited record's np applies
+}
+
+// Standing is where the domain stands. Where a failed look-up leaves the
+// Organizational Domain open, the public suffix list has to do.
+func (f *Facts) Standing() Standing {
+	at := Standing{
+		Owner: f.Domain.Child("_dmarc"), Record: f.Record(), Own: f.Own(),
+		Organizational: f.OrganizationalDomain == f.Domain || f.OrganizationalDomain == "" && pslDomain(f.Domain) == f.Domain,
+		Nonexistent:    f.nonexistent(),
+	}
+	if at.Own && f.Steps[0].Lookup.Answer != nil {
+		at.Owner = f.Steps[0].Lookup.Answer.Owner() // behind an alias the record stands where it leads
+	}
+	return at
+}
+
+// RolloutOptions are what the owner chooses.
+type RolloutOptions struct {
+	Start time.Time // the day the plan begins
+	Since time.Time // when the record in force was published; zero: unknown
+	To    Level     // where to stop: Quarantine, else Reject
+	RUA   []string  // report addresses where the record has none
+	AtEnd bool      // straight to the last stage: nothing is sent, so nothing can be lost
+}
+
+// Stage is one step of a rollout: from its first day on the record stands as it
+// says.
+type Stage struct {
+	Name    string               `json:"stage"`
+	From    time.Time            `json:"from"`
+	Until   time.Time            `json:"until"` // earliest day to go on; zero in the last stage
+	Days    int                  `json:"days"`  // the least stay; 0 in the last stage
+	Current bool                 `json:"current"`
+	Record  string               `json:"record"`
+	Change  []check.RecordChange `json:"change"`   // empty where the record stands already
+	Consent []check.RecordChange `json:"consent"`  // what report receivers in other organisations must publish
+	WayBack []string             `json:"way_back"` // the text to return to; empty where there was none
+	TTL     uint32               `json:"ttl"`
+	Testing bool                 `json:"testing"`
+}
+
+// Rollout is the ladder from where the domain stands to its goal, dated. Every
+// record keeps the report addresses and the alignment that its owner chose, and
+// never weakens what is in force. It is empty when the goal is reached.
+func Rollout(domain dns.Name, at Standing, o RolloutOptions) ([]Stage, error) {
+	if o.To == 0 {
+		o.To = Reject
+	}
+	r := rollout{domain: domain, at: at, o: o, from: o.Start}
+	r.begin()
+	for _, name := range r.stages() {
+		if err := r.add(name); err != nil {
+			return nil, err
+		}
+	}
+	if n := len(r.list); n > 0 {
+		last := &r.list[n-1]
+		last.Until, last.Days, last.TTL = time.Time{}, 0, stableTTL
+	}
+	if len(r.list) == 1 && r.list[0].Current {
+		return []Stage{}, nil // nothing is left to do
+	}
+	return r.list, nil
+}
+
+type rollout struct {
+	domain  dns.Name
+	at      Standing
+	o       RolloutOptions
+	options Options // of the record as it stands
+	text    string  // of it, "" for none of the domain's own
+	stands  string  // stage the domain is in, "" before the first
+	from    time.Time
+	list    []Stage
+}
+
+// begin reads where the domain stands. An inherited policy is where a record of
+// one's own has to begin: anything less would weaken it.
+func (r *rollout) begin() {
+	rec := r.at.Record
+	if rec == nil {
+		r.options = Options{RUA: r.o.RUA}
+		return
+	}
+	r.options = rec.Options()
+	p := rec.policy(r.at.Own, !r.at.Nonexistent)
+	if r.at.Own {
+		r.text = rec.Text
+	} else {
+		r.options.SP, r.options.NP, r.options.PSD, r.options.Testing = "", "", "", p.Testing
+		if tag := p.Tag; tag != "" {
+			r.options.Policy = rec.Level(tag).String()
+		}
+	}
+	watched := rec.ValidRUA()
+	if !watched {
+		r.options.RUA = r.o.RUA
+	}
+	switch level := ParseLevel(p.Policy); {
+	case p.Policy == "" || rec.Broken():
+		// As good as none: the first stage mends it.
+	case level == None && p.Testing:
+		r.stands = StageRehearseQuarantine
+	case level == None && watched:
+		r.stands = StageWatch
+	case level == Quarantine && p.Testing:
+		r.stands = StageRehearseReject
+	case level == Quarantine:
+		r.stands = StageQuarantine
+	case level == Reject:
+		r.stands = StageReject
+	}
+}
+
+// stages are those to list: where the domain stands, and what is left.
+func (r *rollout) stages() []string {
+	all := []string{StageWatch, StageRehearseQuarantine, StageQuarantine}
+	if r.o.To == Reject {
+		all = append(all, StageRehearseReject, StageReject)
+		if r.o.AtEnd {
+			if e := r.options; ParseLevel(e.SP) != 0 || ParseLevel(e.NP) != 0 {
+				r.stands = "" // reject for the domain alone is not the end
+			}
+			r.options.SP, r.options.NP = "", ""
+			all = all[len(all)-1:]
+		}
+	}
+	if r.at.Organizational && r.at.Own || r.at.Record == nil {
+		switch sp := ParseLevel(r.options.SP); {
+		case sp == None:
+			all = append(all, StageSubdomainQuarantine)
+			if r.o.To == Reject {
+				all = append(all, StageSubdomainReject)
+			}
+		case sp == Quarantine && r.o.To == Reject:
+			all = append(all, StageSubdomainReject)
+		}
+	}
+	for i, name := range all {
+		if name == r.stands {
+			return all[i:]
+		}
+	}
+	// At reject already while the goal is quarantine: nothing to do but below.
+	if r.stands == StageReject || r.stands == StageRehearseReject {
+		return nil
+	}
+	return all
+}
+
+// add makes a stage from the record that the one before it published.
+func (r *rollout) add(name string) error {
+	o := r.options
+	stay := stayLevel
+	switch name {
+	case StageWatch:
+		o.Policy, o.Testing = None.String(), false
+	case StageRehearseQuarantine:
+		o.Policy, o.Testing, stay = Quarantine.String(), true, stayRehearse
+	case StageQuarantine:
+		o.Policy, o.Testing = Quarantine.String(), false
+	case StageRehearseReject:
+		o.Policy, o.Testing, stay = Reject.String(), true, stayRehearse
+	case StageReject:
+		o.Policy, o.Testing = Reject.String(), false
+	case StageSubdomainQuarantine:
+		o.SP = Quarantine.String()
+	case StageSubdomainReject:
+		o.SP = ""
+	}
+	if name != StageWatch && r.at.Organizational {
+		o.NP = Reject.String() // no mail comes from names that do not exist
+	}
+	if ParseLevel(o.SP) >= ParseLevel(o.Policy) && name != StageWatch && !o.Testing {
+		o.SP = ""
+	}
+	o.NoReports = len(o.RUA) == 0
+	s := Stage{Name: name, From: r.from, Days: stay, TTL: rolloutTTL, Change: []check.RecordChange{}, Consent: []check.RecordChange{}, WayBack: []string{}}
+	if name == r.stands && r.at.Own {
+		s.Current, s.Record, s.Testing = true, r.text, o.Testing
+		if !r.o.Since.IsZero() {
+			s.From = r.o.Since
+		}
+	} else {
+		text, problems, consent, err := Generate(r.domain, o)
+		if err != nil {
+			return err
+		}
+		for i := range problems {
+			if problems[i].Severity == check.Error {
+				return fmt.Errorf("dmarc: stage %s: %w", name, &problems[i])
+			}
+		}
+		s.Record, s.Testing = text, o.Testing
+		old := []string{}
+		if r.text != "" {
+			old = append(old, r.text)
+			s.WayBack = old
+		}
+		s.Change = []check.RecordChange{{Name: r.at.Owner.FQDN(), Type: "TXT", Old: old, New: []string{text}}}
+		if len(r.list) == 0 {
+			s.Consent = append(s.Consent, consent...)
+		}
+		r.text, r.options = text, o
+	}
+	s.Until = s.From.AddDate(0, 0, stay)
+	if s.Until.Before(r.o.Start) {
+		s.Until = r.o.Start
+	}
+	r.from = s.Until
+	r.list = append(r.list, s)
+	return nil
+}
