@@ -15,10 +15,12 @@ import (
 )
 
 const (
-	maxQueries  = 60  // of guessing; what the user names comes on top
+	maxQueries  = 60  // probes and guesses of an audit; what the user names comes on top
+	maxDeep     = 400 // the same of a search that is wanted for itself
 	maxInFlight = 64  // all of a normal run at once: rounds cost round trips
 	maxNamed    = 200 // selectors a user can name
 	maxTXT      = 16  // records judged at one selector
+	maxRetried  = 8   // guesses that failed and are asked for an alias
 )
 
 // Where a selector comes from.
@@ -27,6 +29,10 @@ const (
 	ByObserved = "observed"
 	ByWordlist = "wordlist"
 	ByProvider = "provider:" // then the provider's ID
+	ByDated    = "dated"     // it would carry a date
+	ByName     = "name"      // from the names of the domain and its mail hosts
+	BySibling  = "sibling"   // beside one that was found
+	ByNSEC     = "nsec"      // DNSSEC named it
 	ByWildcard = "wildcard"
 )
 
@@ -36,12 +42,6 @@ const (
 	NodeMissing = "nxdomain"
 	NodeUnknown = "unknown"
 )
-
-// wordlist are selectors that many domains have.
-var wordlist = strings.Fields(`
-	selector1 selector2 google default k1 k2 k3 s1 s2 dkim mail mandrill mte1 mte2 zendesk1 zendesk2
-	fm1 fm2 fm3 protonmail protonmail2 protonmail3 zmail zoho sig1 mailjet brevo1 brevo2 resend pm cm
-	kl kl2 cf2024-1 hs1 hs2 smtpapi`)
 
 // randomLabels are two selectors that nobody has. They follow from the domain,
 // so that a recorded run can be replayed.
@@ -53,56 +53,75 @@ func randomLabels(domain dns.Name) (plain, dotted string) {
 
 // Gather looks for keys. A failed look-up is a fact; the error is only that of
 // a cancelled context.
+//
+// Rounds cost round trips, so there are few: the probes, what was named and the
+// word list at once; the selectors of the providers when those are known;
+// more guesses, only where nothing was found; last, neighbours of what was.
 func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, opts Options) (*Facts, error) {
-	f := &Facts{Domain: domain, Selectors: []*Selector{}, Tried: []string{}, Failed: []string{}, Stray: []Stray{}, Providers: []string{}}
-	g := &gatherer{r: r, node: domain.Child("_domainkey"), asked: map[string]bool{}, slots: make(chan struct{}, maxInFlight)}
+	f := &Facts{Domain: domain, Selectors: []*Selector{}, Tried: []string{}, Failed: []string{}, Stray: []Stray{},
+		Providers: []string{}, Groups: []Group{}, Detected: []Detected{}, At: opts.Now}
+	g := &gatherer{r: r, domain: domain, node: domain.Child("_domainkey"), asked: map[string]bool{},
+		slots: make(chan struct{}, maxInFlight), left: maxQueries}
+	if opts.Deep {
+		g.left = maxDeep
+	}
 	plain, dotted := randomLabels(domain)
 	var apex dns.Lookup
-	g.ask(ctx, &f.NodeTXT, g.node)
-	g.ask(ctx, &f.Random, g.node.Child(plain))
-	g.ask(ctx, &f.Dotted, g.node.Child(dotted))
-	g.ask(ctx, &f.ADSP, g.node.Child("_adsp"))
-	g.ask(ctx, &f.Report, g.node.Child("_report"))
-	g.ask(ctx, &apex, domain)
-	budget := maxQueries - 6
+	g.probe(ctx, &f.NodeTXT, g.node, dns.TypeTXT)
+	g.probe(ctx, &f.Random, g.node.Child(plain), dns.TypeTXT)
+	g.probe(ctx, &f.Dotted, g.node.Child(dotted), dns.TypeTXT)
+	g.probe(ctx, &f.ADSP, g.node.Child("_adsp"), dns.TypeTXT)
+	g.probe(ctx, &f.Report, g.node.Child("_report"), dns.TypeTXT)
+	g.probe(ctx, &apex, domain, dns.TypeTXT)
+	g.left-- // for Control
 	for _, s := range opts.Selectors[:min(len(opts.Selectors), maxNamed)] {
 		g.try(ctx, s, ByNamed)
 	}
 	for _, s := range opts.Observed[:min(len(opts.Observed), maxNamed)] {
 		g.try(ctx, s, ByObserved)
 	}
-	for _, s := range wordlist {
-		if g.try(ctx, s, ByWordlist) {
-			budget--
-		}
-	}
+	g.guess(ctx, ByWordlist, wordlist)
+	var hints Hints
 	if opts.Hints != nil {
 		// The word list is on its way while MX and SPF are waited for.
-		for _, p := range fromHints(opts.Hints(ctx)) {
-			f.Providers = append(f.Providers, p.Name)
-			for _, s := range p.Selectors {
-				if budget > 0 && g.try(ctx, s, ByProvider+p.ID) {
-					budget--
-				}
-			}
+		hints = opts.Hints(ctx)
+		f.hinted, f.untold = true, hints.Untold
+		f.detect(hints)
+		for _, d := range f.Detected {
+			g.guess(ctx, ByProvider+d.ID, d.p.Selectors)
 		}
 	}
+	g.wg.Wait()
+	g.more(ctx, f, opts, hints)
+	g.wg.Wait()
+	g.neighbours(ctx)
+	if f.Random.State == dns.StateNoData && len(f.Random.Answer.Chain) == 0 {
+		f.Control = dns.Lookup{Name: domain.Child(plain), Type: dns.TypeA}
+		g.run(ctx, func() { f.Control = ask(ctx, g.r, domain.Child(plain), dns.TypeA) })
+	}
+	g.misplaced(ctx)
 	g.wg.Wait()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	f.keep(g.found, &apex)
+	f.strayed(g.elsewhere)
 	return f, nil
 }
 
 // gatherer asks many questions at once.
 type gatherer struct {
-	r     dns.Resolver
-	node  dns.Name
-	wg    sync.WaitGroup
-	slots chan struct{}
-	asked map[string]bool
-	found []*Selector
+	r            dns.Resolver
+	domain, node dns.Name
+	wg           sync.WaitGroup
+	slots        chan struct{}
+	asked        map[string]bool
+	found        []*Selector
+	left         int // of the budget
+
+	mu        sync.Mutex
+	owners    map[dns.Name]func() dns.Lookup // registrable domains, each asked once
+	elsewhere []*misplacedKey
 }
 
 func (g *gatherer) run(ctx context.Context, f func()) {
@@ -117,9 +136,10 @@ func (g *gatherer) run(ctx context.Context, f func()) {
 	})
 }
 
-func (g *gatherer) ask(ctx context.Context, into *dns.Lookup, name dns.Name) {
-	*into = dns.Lookup{Name: name, Type: dns.TypeTXT}
-	g.run(ctx, func() { *into = ask(ctx, g.r, name, dns.TypeTXT) })
+func (g *gatherer) probe(ctx context.Context, into *dns.Lookup, name dns.Name, qtype dns.Type) {
+	g.left--
+	*into = dns.Lookup{Name: name, Type: qtype}
+	g.run(ctx, func() { *into = ask(ctx, g.r, name, qtype) })
 }
 
 // ask refuses names that DNS cannot be asked for without bothering it.
@@ -129,6 +149,18 @@ func ask(ctx context.Context, r dns.Resolver, name dns.Name, qtype dns.Type) dns
 			Error: &dns.Error{Name: name, Type: qtype, Kind: dns.BadName, Detail: err.Error(), Err: err}}
 	}
 	return dns.Ask(ctx, r, name, qtype)
+}
+
+// guess tries names as far as the budget goes.
+func (g *gatherer) guess(ctx context.Context, by string, names []string) {
+	for _, name := range names {
+		if g.left <= 0 {
+			return
+		}
+		if g.try(ctx, name, by) {
+			g.left--
+		}
+	}
 }
 
 // try asks for a selector unless it was asked before.
@@ -146,16 +178,141 @@ func (g *gatherer) try(ctx context.Context, selector, by string) bool {
 		if a == nil || len(a.Chain) == 0 {
 			return
 		}
-		s.CNAME = a.Owner()
-		if s.Lookup.State != dns.StateNXDomain || s.CNAME.IsUnder(g.node.Parent()) {
+		s.aliased(a.Chain)
+		if s.Lookup.State != dns.StateNXDomain || s.CNAME.IsUnder(g.domain) {
 			return
 		}
 		// Only a name without an owner can be taken over: ask for its domain.
 		if d := registrable(s.CNAME); d != "" {
-			s.Registrable = ask(ctx, g.r, d, dns.TypeNS)
+			s.Registrable = g.owner(ctx, d)
 		}
 	})
 	return true
+}
+
+// owner asks for a registrable domain, once for all aliases that lead into it.
+func (g *gatherer) owner(ctx context.Context, d dns.Name) dns.Lookup {
+	g.mu.Lock()
+	once := g.owners[d]
+	if once == nil {
+		once = sync.OnceValue(func() dns.Lookup { return ask(ctx, g.r, d, dns.TypeNS) })
+		if g.owners == nil {
+			g.owners = map[dns.Name]func() dns.Lookup{}
+		}
+		g.owners[d] = once
+	}
+	g.mu.Unlock()
+	return once()
+}
+
+// aliased keeps where an alias leads and to whom: the hop nearest to the domain
+// that belongs to somebody known is the service that the domain's owner uses.
+func (s *Selector) aliased(chain []dns.Name) {
+	s.CNAME = chain[len(chain)-1]
+	for _, hop := range chain {
+		if p := provider.ByDKIMTarget(hop); p != nil {
+			s.Provider, s.Vendor = p.Name, p.ID
+			s.old = p.OldTarget(hop)
+			return
+		}
+	}
+}
+
+// more guesses on where nothing was found yet, or where everything is wanted.
+// The groups take turns, so that a small budget has some of each.
+func (g *gatherer) more(ctx context.Context, f *Facts, opts Options, hints Hints) {
+	g.retry(ctx, f)
+	if opts.NSEC {
+		f.Walk = g.walk(ctx, f)
+	}
+	failed := 0
+	for _, s := range g.found {
+		if s.Lookup.Unknown() {
+			failed++
+		}
+	}
+	switch {
+	case 2*failed > len(g.found):
+		return // DNS does not answer: more questions are more waiting
+	case opts.Deep:
+	case g.any(), f.Random.Found(), f.node(g.found) == NodeMissing:
+		return
+	}
+	hidden := f.NodeTXT.State == dns.StateNoData && f.Random.State == dns.StateNXDomain && !g.any()
+	var dated []string
+	if hidden || g.anyDated(opts) {
+		dated = datedNames(opts.Now)
+	}
+	g.guess(ctx, ByName, ownNames(g.domain, hints.MX))
+	g.guess(ctx, ByWordlist, moreWords[:6])
+	g.guess(ctx, ByDated, slices.Concat(dated[:min(len(dated), 3)], googleDates[:2]))
+	g.guess(ctx, ByWordlist, moreWords)
+	g.guess(ctx, ByDated, slices.Concat(googleDates, dated))
+	if opts.Deep {
+		g.guess(ctx, ByWordlist, deepWords)
+	}
+}
+
+// retry asks guesses that failed for an alias: where only its target cannot be
+// looked up, the selector was guessed right and its key is what is not known.
+func (g *gatherer) retry(ctx context.Context, f *Facts) {
+	if f.Random.Unknown() {
+		return // it is not the selector that fails
+	}
+	n := 0
+	for _, s := range g.found {
+		e := s.Lookup.Error
+		if e == nil || n == maxRetried || g.left <= 0 {
+			continue
+		}
+		switch e.Kind {
+		case dns.Timeout, dns.Network, dns.Cancelled, dns.BadName, dns.Loop:
+			continue
+		}
+		n++
+		g.left--
+		g.run(ctx, func() {
+			l := ask(ctx, g.r, s.Lookup.Name, dns.TypeCNAME)
+			if l.Found() && len(l.Answer.Chain) == 0 {
+				s.aliased([]dns.Name{l.Answer.Records[0].Host})
+			}
+		})
+	}
+	g.wg.Wait()
+}
+
+// any tells whether some selector has an answer other than "nothing".
+func (g *gatherer) any() bool { return slices.ContainsFunc(g.found, (*Selector).present) }
+
+// present tells whether there is something at the selector, good or bad.
+func (s *Selector) present() bool { return s.Lookup.Found() || s.CNAME != "" }
+
+func (g *gatherer) anyDated(opts Options) bool {
+	return slices.ContainsFunc(g.found, func(s *Selector) bool {
+		_, dated := dateIn(s.Name, opts.Now)
+		return dated && s.present()
+	})
+}
+
+// neighbours asks for what stands beside the selectors that were found: the
+// others of the provider that an alias leads to, then the next numbers.
+func (g *gatherer) neighbours(ctx context.Context) {
+	for range 2 {
+		before := len(g.found)
+		for _, s := range g.found[:before] {
+			if !s.present() {
+				continue
+			}
+			if p := provider.ByName(s.Vendor); p != nil && s.Vendor != "" {
+				g.guess(ctx, ByProvider+p.ID, slices.Concat(p.Set, p.Selectors))
+			}
+			g.guess(ctx, BySibling, siblings(s.Name, s.CNAME != ""))
+		}
+		if len(g.found) == before {
+			return
+		}
+		g.wg.Wait()
+	}
 }
 
 // selectorName is what the user typed as the labels below _domainkey: the whole
@@ -191,247 +348,23 @@ func registrable(name dns.Name) dns.Name {
 	return ""
 }
 
-// fromHints tells the providers from names, each once, in the order found.
-func fromHints(h Hints) []*provider.Provider {
-	var list []*provider.Provider
-	add := func(p *provider.Provider) {
-		if p != nil && !slices.Contains(list, p) {
-			list = append(list, p)
+// detect tells the providers from names, each once. What SPF says comes first:
+// it names who sends.
+func (f *Facts) detect(h Hints) {
+	add := func(p *provider.Provider, by, signal string) {
+		if p == nil || slices.ContainsFunc(f.Detected, func(d Detected) bool { return d.p == p }) {
+			return
 		}
+		f.Detected = append(f.Detected, Detected{ID: p.ID, By: by, Signal: signal, p: p})
+		f.Providers = append(f.Providers, p.Name)
 	}
 	for _, n := range h.SPF {
-		add(provider.BySPF(n))
+		add(provider.BySPF(n), "spf", n.String())
 	}
 	for _, n := range h.MX {
-		add(provider.ByMX(n))
+		add(provider.ByMX(n), "mx", n.String())
 	}
 	for _, s := range h.TXT {
-		add(provider.ByTXT(s))
-	}
-	return list
-}
-
-// keep turns answers into facts: what was found, and what only a wildcard said.
-func (f *Facts) keep(asked []*Selector, apex *dns.Lookup) {
-	f.Node = f.node(asked)
-	wild := f.wildcard()
-	for _, s := range asked {
-		f.Tried = append(f.Tried, s.Name)
-		s.read()
-		guessed := s.FoundBy != ByNamed && s.FoundBy != ByObserved
-		switch {
-		case guessed && s.Status == StatusUnknown:
-			f.Failed = append(f.Failed, s.Name)
-			if f.FailedWith == nil {
-				f.FailedWith = s.Lookup.Error
-			}
-		case guessed && s.Status == StatusMissing && s.CNAME == "" && !s.loops():
-		case guessed && sameAnswer(wild, &s.Lookup):
-		default:
-			f.Selectors = append(f.Selectors, s)
-		}
-	}
-	if wild != nil && wild.Found() {
-		s := &Selector{Name: "*", FoundBy: ByWildcard, Lookup: *wild}
-		if a := wild.Answer; len(a.Chain) > 0 {
-			s.CNAME = a.Owner()
-		}
-		f.wild = s
-		if s.read(); s.key != nil && s.Status != StatusRevoked {
-			f.Selectors = append(f.Selectors, s)
-		}
-	}
-	f.strays(apex, wild)
-}
-
-// strays keeps key records at the domain itself and at _domainkey.
-func (f *Facts) strays(apex, wild *dns.Lookup) {
-	for _, l := range []*dns.Lookup{apex, &f.NodeTXT} {
-		if sameAnswer(wild, l) {
-			continue
-		}
-		for i, r := range l.Records() {
-			if i == 4*maxTXT {
-				break
-			}
-			text := r.Text()
-			if !strings.Contains(strings.ToLower(text), "dkim1") && !strings.Contains(text, "PRIVATE KEY") {
-				continue
-			}
-			k, bad := ParseKey(text)
-			if !k.keyish || domainKeysPolicy(text) {
-				continue
-			}
-			if isSecret(bad) {
-				text = ""
-			}
-			f.Stray = append(f.Stray, Stray{Name: l.Name, Text: text, key: k, bad: bad})
-		}
-	}
-}
-
-// wildcard is the answer at a random selector, nil where neither was answered.
-func (f *Facts) wildcard() *dns.Lookup {
-	switch {
-	case f.Random.Found():
-		return &f.Random
-	case f.Dotted.Found():
-		return &f.Dotted
-	case f.Random.Asked() && !f.Random.Unknown():
-		return &f.Random
-	case f.Dotted.Asked() && !f.Dotted.Unknown():
-		return &f.Dotted
-	}
-	return nil
-}
-
-// sameAnswer tells whether a guess was answered by the wildcard alone.
-func sameAnswer(wild, l *dns.Lookup) bool {
-	if wild == nil || wild.Answer == nil || l.Answer == nil || wild.State != l.State {
-		return false
-	}
-	if len(wild.Answer.Chain) != len(l.Answer.Chain) {
-		return false
-	}
-	if len(l.Answer.Chain) > 0 && wild.Answer.Owner() != l.Answer.Owner() {
-		return false
-	}
-	return l.Absent() && len(l.Answer.Chain) > 0 || slices.Equal(sortedTexts(wild), sortedTexts(l))
-}
-
-func sortedTexts(l *dns.Lookup) []string {
-	var list []string
-	for _, r := range l.Records() {
-		list = append(list, r.Text())
-	}
-	slices.Sort(list)
-	return list
-}
-
-// node tells whether anything can exist below _domainkey.
-func (f *Facts) node(asked []*Selector) string {
-	answered, failed := false, false
-	below := []*dns.Lookup{&f.Random, &f.Dotted, &f.ADSP, &f.Report}
-	for _, s := range asked {
-		below = append(below, &s.Lookup)
-	}
-	for _, l := range below {
-		switch l.State {
-		case dns.StateUnknown:
-			failed = true
-		case dns.StateFound, dns.StateNoData:
-			answered = true
-		case dns.StateNXDomain:
-			// An alias to a name that is gone is something below the node.
-			answered = answered || len(l.Answer.Chain) > 0
-		}
-	}
-	switch {
-	case f.NodeTXT.State == dns.StateNXDomain && answered:
-		return NodeExists // a server that denies empty non-terminals, against RFC 8020
-	case f.NodeTXT.State == dns.StateNXDomain && failed:
-		return NodeUnknown
-	case f.NodeTXT.State == dns.StateNXDomain:
-		return NodeMissing
-	case f.Random.State == dns.StateNXDomain && (f.NodeTXT.State == dns.StateNoData || f.NodeTXT.Found()):
-		return NodeExists
-	case f.Random.Found() && f.NodeTXT.State == dns.StateNoData:
-		return NodeExists // *._domainkey
-	}
-	return NodeUnknown
-}
-
-// read parses what the selector's look-up brought.
-func (s *Selector) read() {
-	if s.CNAME != "" {
-		if p := provider.ByDKIMTarget(s.CNAME); p != nil {
-			s.Provider = p.Name
-		}
-	}
-	switch {
-	case s.loops():
-		s.Status = StatusMissing // an alias that never ends holds no key: that can be told
-		return
-	case s.Lookup.Unknown() || !s.Lookup.Asked():
-		s.Status = StatusUnknown
-		return
-	case s.Lookup.Absent():
-		s.Status = StatusMissing
-		return
-	}
-	for i, r := range s.Lookup.Records() {
-		if i == maxTXT {
-			break
-		}
-		text := r.Text()
-		k, problems := ParseKey(text)
-		if strings.Trim(text, fws) == "" && s.CNAME != "" {
-			// Amazon SES and others keep the spare of a pair empty: nothing is wrong.
-			k, problems = &Key{Text: text, Revoked: true, keyish: true}, []Problem{{Rule: "dkim-revoked", Variant: "reserve"}}
-		}
-		s.records = append(s.records, record{text: text, key: k, problems: problems})
-	}
-	s.judge()
-	if slices.ContainsFunc(s.records, func(r record) bool { return r.secret() }) {
-		s.redact()
-	}
-}
-
-// Hidden stands where a published private key would stand in a report.
-const Hidden = "(a private key, not repeated here)"
-
-// HoldsPrivateKey tells whether a text that somebody published is or holds a
-// private key. Reports must not spread it further.
-func HoldsPrivateKey(text string) bool {
-	_, problems := ParseKey(text)
-	return isSecret(problems)
-}
-
-// redact takes a published private key out of what a report shows.
-func (s *Selector) redact() {
-	s.Record = Hidden
-	a := *s.Lookup.Answer
-	a.Records = slices.Clone(a.Records)
-	for i := range a.Records {
-		a.Records[i].Data, a.Records[i].Strings = Hidden, nil
-	}
-	s.Lookup.Answer = &a
-}
-
-// judge picks the key among the records and tells the selector's status.
-func (s *Selector) judge() {
-	keys := 0
-	var first *record
-	for i := range s.records {
-		if r := &s.records[i]; r.key.keyish {
-			if keys++; keys == 1 {
-				first = r
-			}
-		}
-	}
-	if first == nil {
-		s.Status = StatusMalformed
-		if len(s.records) > 0 {
-			s.Record = s.records[0].text
-		}
-		return
-	}
-	for i := range s.records {
-		s.records[i].extra = !s.records[i].key.keyish
-	}
-	k := first.key
-	s.key, s.Record, s.Bits, s.Testing, s.Fingerprint = k, first.text, k.Bits, k.Testing(), k.Fingerprint()
-	s.KeyType = k.Type
-	refused := slices.ContainsFunc(first.problems, func(p Problem) bool { return p.refused })
-	switch {
-	case keys > 1:
-		s.Status = StatusSeveral
-	case k.Revoked && !refused:
-		s.Status = StatusRevoked
-	case refused || k.Bits == 0:
-		s.Status = StatusMalformed
-	default:
-		s.Status = StatusFound
-		s.Usable = k.Usable()
+		add(provider.ByTXT(s), "txt", s)
 	}
 }

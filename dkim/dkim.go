@@ -10,15 +10,21 @@ package dkim
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/provider"
 )
 
 // Options say where to look.
 type Options struct {
 	Selectors []string // named by the user: asked first, and missing ones are findings
 	Observed  []string // seen in messages or reports: a missing one may just be an old one
+
+	Deep bool      // ask for every name that we know, not only for what an audit can afford
+	NSEC bool      // walk the names below _domainkey where DNSSEC shows them
+	Now  time.Time // for selectors that carry a date; the zero value leaves them out
 
 	// Hints waits for what MX and SPF told about the domain's providers; nil
 	// when nothing else is known. It returns early when ctx ends.
@@ -30,6 +36,9 @@ type Hints struct {
 	MX  []dns.Name // mail hosts
 	SPF []dns.Name // include and redirect targets, the whole tree
 	TXT []string   // other TXT at the domain: verification tokens
+
+	// Untold is a failed look-up behind which there may be more; nil when that is all.
+	Untold error
 }
 
 // Facts are everything observed about one domain's DKIM keys.
@@ -49,24 +58,52 @@ type Facts struct {
 	Stray     []Stray     `json:"stray"`         // key records at names where nobody looks
 	Providers []string    `json:"providers"`     // told from hints
 
+	// Control is A at a random name under the domain, asked only where Random
+	// was answered "no data": found, a wildcard of the domain did that; else the
+	// servers deny so (RFC 9824). The zero value was not asked.
+	Control  dns.Lookup `json:"control"`
+	Groups   []Group    `json:"groups"`   // how many selectors were tried, by where they came from
+	Detected []Detected `json:"detected"` // the providers of Providers and how each was told
+	Walk     *Walk      `json:"walk"`     // nil where no NSEC walk was wanted
+	At       time.Time  `json:"-"`        // when it was gathered; the zero value is not known
+
 	// FailedWith is the first failure among the guesses, nil without any.
 	FailedWith *dns.Error `json:"failed_with"`
 
-	wild *Selector // what a wildcard answers, nil without one
+	wild   *Selector // what a wildcard answers, nil without one
+	hinted bool      // Options.Hints was there to tell providers
+	untold error     // Hints.Untold
 }
 
-// Stray is a key record at the domain itself or at _domainkey.
+// Group is how many selectors of one origin were tried.
+type Group struct {
+	By    string `json:"found_by"` // as in Selector.FoundBy
+	Count int    `json:"count"`
+}
+
+// Detected is a provider and how it was told.
+type Detected struct {
+	ID     string `json:"provider"`
+	By     string `json:"by"`     // "spf", "mx", "txt"
+	Signal string `json:"signal"` // the name or the token
+
+	p *provider.Provider
+}
+
+// Stray is a key record at a name where nobody looks: the domain itself,
+// _domainkey, or a name that somebody may have meant for a selector's.
 type Stray struct {
-	Name dns.Name `json:"name"`
-	Text string   `json:"text"`
-	key  *Key
-	bad  []Problem
+	Name     dns.Name `json:"name"`
+	Text     string   `json:"text"`
+	Selector string   `json:"selector"` // for which the name was meant, "" unknown
+	key      *Key
+	bad      []Problem
 }
 
 // Selector is one selector and what was found there.
 type Selector struct {
 	Name     string     `json:"selector"` // "*" for what a wildcard answers at any name
-	FoundBy  string     `json:"found_by"` // "named", "observed", "wordlist", "provider:<name>", "wildcard"
+	FoundBy  string     `json:"found_by"` // "named", "observed", "wordlist", "provider:<id>", "dated", "name", "sibling", "nsec", "wildcard"
 	Status   string     `json:"status"`   // "found", "revoked", "malformed", "several", "missing", "unknown"
 	KeyType  string     `json:"key_type"` // "rsa", "ed25519", the value of k=, or ""
 	Bits     int        `json:"bits"`     // RSA modulus length; 256 for Ed25519; 0 unknown
@@ -75,6 +112,7 @@ type Selector struct {
 	Testing  bool       `json:"testing"`  // t=y
 	Usable   bool       `json:"usable"`   // a verifier that keeps to the standards takes the key
 	Provider string     `json:"provider"` // name of the provider the alias leads to, "" unknown
+	Vendor   string     `json:"vendor"`   // that provider's ID
 	Lookup   dns.Lookup `json:"lookup"`
 
 	// Fingerprint is the SHA-256 of the key, whatever its encoding; "" without one.
@@ -85,6 +123,7 @@ type Selector struct {
 
 	records []record // every TXT, in the order of the answer
 	key     *Key     // of Record
+	old     bool     // the alias has an older form of its provider
 }
 
 // The statuses of a selector.

@@ -8,6 +8,7 @@
 package provider
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/postseal/postseal/dns"
@@ -47,6 +48,15 @@ type Provider struct {
 	DKIMTargets []string // suffixes of the targets of DKIM aliases
 	Include     string   // what to publish as SPF include; "" where none is known for sure
 	Bounces     Bounces  // whose name stands in MAIL FROM unless a customer asks for another
+
+	// What its DKIM keys look like. Selectors are what is worth asking for; the
+	// fields below say what must be there.
+	Set        []string // selectors that a domain needs together, so that the provider can rotate
+	Fixed      bool     // no customer can choose other selectors than Selectors
+	Form       string   // how selectors look that nobody can guess, "" where they can
+	OldTargets []string // suffixes of an older form of the aliases, which still works
+	Without    string   // the d= of mail while a customer has set nothing up, "" unknown
+	SignsAs    []string // the d= of all mail: it signs as itself only
 }
 
 // Bounces says whose name a sender puts in MAIL FROM.
@@ -91,6 +101,11 @@ func BySPF(target dns.Name) *Provider {
 // ByDKIMTarget gives the provider at which a DKIM alias ends, or nil.
 func ByDKIMTarget(target dns.Name) *Provider {
 	return longest(target, func(p *Provider) []string { return p.DKIMTargets })
+}
+
+// OldTarget tells whether a DKIM alias has the provider's older form.
+func (p *Provider) OldTarget(target dns.Name) bool {
+	return slices.ContainsFunc(p.OldTargets, func(s string) bool { return target.IsUnder(dns.Name(s)) })
 }
 
 // ByTXT gives the provider that handed out a verification token, or nil.
