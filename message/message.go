@@ -67,31 +67,6 @@ type Facts struct {
 	Bulk       *Bulk          `json:"bulk"`       // bulk.go; nil where it does not look bulk
 }
 
-// Format is what the header says and how it is written.
-type Format struct {
-	From         []Mailbox `json:"from"`          // of every From field, in order
-	AuthorDomain dns.Name  `json:"author_domain"` // "" where there is none, or more than one
-}
-
-// Mailbox is one address of a header field.
-type Mailbox struct {
-	Display string   `json:"display"` // decoded
-	Address string   `json:"address"` // as written
-	Domain  dns.Name `json:"domain"`  // A-labels; "" where there is none
-}
-
-// Delivery is what is known of the last hop and from where.
-type Delivery struct {
-	IP            netip.Addr `json:"ip"` // the zero value: unknown
-	HELO          string     `json:"helo"`
-	MailFrom      string     `json:"mail_from"`
-	MailFromKnown bool       `json:"mail_from_known"` // MailFrom "" is then the null reverse-path
-	Reconstructed []string   `json:"reconstructed"`   // "ip", "helo", "mail_from": taken from header fields
-	ReceivedAt    time.Time  `json:"received_at"`     // by the topmost Received; zero: unknown
-	TLS           string     `json:"tls"`             // of the hop into the receiver: "yes", "no", "unknown"
-	Forwarded     []string   `json:"forwarded"`       // signs: "list-id", "resent", "srs", "arc"
-}
-
 // Signature is one DKIM-Signature and what came of it.
 type Signature struct {
 	Field    int      `json:"field"` // index in Message.Fields
@@ -107,12 +82,6 @@ type Signature struct {
 type ARC struct {
 	Result string `json:"result"` // none, pass, fail (RFC 8617 §4.4), temperror
 	Reason string `json:"reason"`
-}
-
-// AuthRes is one Authentication-Results field.
-type AuthRes struct {
-	Field int    `json:"field"`
-	ID    string `json:"authserv_id"`
 }
 
 // Bulk is what bulk mail carries.
