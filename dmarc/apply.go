@@ -49,15 +49,20 @@ func Apply(ctx context.Context, r dns.Resolver, name dns.Name) *Applied {
 // which exists or not. Where that could not be told it is certain only if sp
 // and np come to the same.
 func (d *Discovery) policy(exists dns.State) Policy {
-	switch {
-	case d.Policy == nil:
+	if d.Policy == nil {
 		return Policy{Known: d.Known}
-	case d.Policy.Name == d.Start:
-		return d.Policy.record.policy(true, true)
-	case exists == dns.StateUnknown:
-		return agree(d.Policy.record.policy(false, true), d.Policy.record.policy(false, false))
 	}
-	return d.Policy.record.policy(false, exists != dns.StateNXDomain)
+	rec, p := d.Policy.record, Policy{}
+	switch {
+	case d.Policy.Name == d.Start:
+		p = rec.policy(true, true)
+	case exists == dns.StateUnknown:
+		p = agree(rec.policy(false, true), rec.policy(false, false))
+	default:
+		p = rec.policy(false, exists != dns.StateNXDomain)
+	}
+	p.PolicyName = d.Policy.Name
+	return p
 }
 
 // legacyRecord is the record that an RFC 7489 receiver uses, nil for none.

@@ -256,6 +256,11 @@ func divergence(f *Facts, r *check.Reporter) {
 	domain := e.Domain.Policy != l.Policy || l.Pct < 100 && ParseLevel(l.Policy) > None
 	below := e.Subdomain.Policy != l.Subdomain
 	ghosts := e.Nonexistent.Policy != l.Subdomain
+	if isPublicSuffix(f.Domain) {
+		// RFC 7489 has no policy for what lies below one, and its owner
+		// cannot mend that.
+		below, ghosts = false, false
+	}
 	if !f.Own() && f.nonexistent() {
 		ghosts, domain = ghosts || domain, false
 	}

@@ -48,7 +48,8 @@ type Step struct {
 	Records []string   `json:"records"` // texts that start with a valid v=DMARC1
 	Other   []string   `json:"other"`   // the other texts there
 	Kept    bool       `json:"kept"`    // one valid record, used by the walk
-	Note    string     `json:"note"`    // "discarded: 2 records", "psd=n: the walk stops", …
+	Code    string     `json:"code"`    // what became of it, one of the Step codes
+	Note    string     `json:"note"`    // the same in English words
 	Lookup  dns.Lookup `json:"lookup"`
 
 	record   *Record // of the one record kept
@@ -69,10 +70,12 @@ type Effective struct {
 // Policy is an effective policy: "none", "quarantine", "reject"; "" when DMARC
 // is not applied. Testing tells that t=y lowered it to what Policy says.
 type Policy struct {
-	Policy  string `json:"policy"`
-	Tag     string `json:"tag"` // "p", "sp", "np" or ""
-	Testing bool   `json:"testing"`
-	Known   bool   `json:"known"` // false when a failed look-up leaves it open
+	Policy     string   `json:"policy"`
+	Tag        string   `json:"tag"` // "p", "sp", "np" or ""
+	Testing    bool     `json:"testing"`
+	Known      bool     `json:"known"`       // false when a failed look-up leaves it open
+	Published  string   `json:"published"`   // what the tag says, before t=y and §4.10.1
+	PolicyName dns.Name `json:"policy_name"` // whose record says so; "" where none does
 }
 
 // Legacy is what a receiver that follows RFC 7489 with the public suffix list does.

@@ -1,5 +1,7 @@
 package dmarc
 
+import "github.com/postseal/postseal/dns"
+
 // policy is what the record asks for mail from a name: its own (own), or one
 // that inherits the record and exists or not (RFC 9989 §4.7, §4.10.1).
 func (r *Record) policy(own, exists bool) Policy {
@@ -22,7 +24,7 @@ func (r *Record) policy(own, exists bool) Policy {
 		if l == 0 {
 			continue
 		}
-		p := Policy{Tag: tag, Known: true}
+		p := Policy{Tag: tag, Known: true, Published: l.String()}
 		if r.Testing() && l > None {
 			l, p.Testing = l-1, true // §4.7, A.6: one level lower
 		}
@@ -34,13 +36,11 @@ func (r *Record) policy(own, exists bool) Policy {
 
 // effective works out the three policies of a domain.
 func (f *Facts) effective(d, below *Discovery) Effective {
-	e := Effective{Domain: d.policy(f.Exists.State)}
-	e.Subdomain.Known, e.Nonexistent.Known = below.Known, below.Known
-	if below.Policy != nil {
-		e.Subdomain = below.Policy.record.policy(false, true)
-		e.Nonexistent = below.Policy.record.policy(false, false)
+	return Effective{
+		Domain:      d.policy(f.Exists.State),
+		Subdomain:   below.policy(dns.StateNoData),
+		Nonexistent: below.policy(dns.StateNXDomain),
 	}
-	return e
 }
 
 // agree is a policy that holds either way, else one that is not known.

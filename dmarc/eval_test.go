@@ -138,7 +138,7 @@ func TestEval(t *testing.T) {
 // The alignment of many signatures asks nothing twice, and no more than the
 // walks need.
 func TestEvalAsksOnce(t *testing.T) {
-	c := &counting{Resolver: dnstest.New(t, "_dmarc.example.com. TXT \"v=DMARC1; p=reject\"\n"), asked: map[string]int{}}
+	c := &counter{Resolver: dnstest.New(t, "_dmarc.example.com. TXT \"v=DMARC1; p=reject\"\n"), asked: map[string]int{}}
 	Eval(context.Background(), c, ids("news.example.com", "spf:pass:bounce.example.com dkim:pass:example.com dkim:pass:news.example.com dkim:fail:example.com"))
 	want := []string{"news.example.com TXT", "_dmarc.news.example.com TXT", "_dmarc.bounce.example.com TXT", "_dmarc.example.com TXT", "_dmarc.com TXT"}
 	for _, q := range want {

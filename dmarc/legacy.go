@@ -38,7 +38,11 @@ func legacy(own, org *Step) Legacy {
 		}
 		return org.record.legacyPolicy(tag), true
 	}
-	l.Subdomain, l.SubdomainKnown = fromOrg("sp")
+	if pslDomain(own.Name.Child("any")) == org.Name {
+		l.Subdomain, l.SubdomainKnown = fromOrg("sp")
+	} else {
+		l.SubdomainKnown = true // below a public suffix each name is its own organization
+	}
 	switch {
 	case own.Status == dns.StateUnknown:
 	case own.Kept:

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/postseal/postseal/dns"
@@ -172,18 +171,4 @@ func (c *mailauthCase) compare(t *testing.T, o *Outcome, asked []string) {
 			t.Errorf("%s: got %v, want %v", path, got, e.Args[0])
 		}
 	}
-}
-
-// counting counts the questions that get through to a resolver.
-type counting struct {
-	dns.Resolver
-	mu    sync.Mutex
-	asked map[string]int
-}
-
-func (c *counting) Resolve(ctx context.Context, name dns.Name, qtype dns.Type) (dns.Answer, error) {
-	c.mu.Lock()
-	c.asked[fmt.Sprint(name, " ", qtype)]++
-	c.mu.Unlock()
-	return c.Resolver.Resolve(ctx, name, qtype)
 }

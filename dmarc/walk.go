@@ -40,6 +40,7 @@ type Discovery struct {
 	Policy               *Step    // whose record applies, §4.10.1; nil when none does or unknown
 	Known                bool     // the record that applies, or its absence, is certain
 	PSD                  bool     // the record that applies is the public suffix's
+	OrgReason            string   // what chose the Organizational Domain, one of the Org codes
 
 	beyond []*Step // asked at the same time, above the stop
 }
@@ -64,7 +65,8 @@ func ask(ctx context.Context, r dns.Resolver, names []dns.Name) []*Step {
 func newStep(name dns.Name, l dns.Lookup) *Step {
 	s := &Step{Name: name, Status: l.State, Lookup: l, Records: []string{}, Other: []string{}}
 	if l.Unknown() && l.Error.Kind == dns.BadName {
-		s.Status, s.Note = dns.StateNXDomain, "no record can exist: the name is too long"
+		s.Status = dns.StateNXDomain
+		s.say(StepTooLong, "no record can exist: the name is too long")
 		return s
 	}
 	for _, rr := range l.Records() {
@@ -76,18 +78,41 @@ func newStep(name dns.Name, l dns.Lookup) *Step {
 	}
 	switch {
 	case l.Unknown():
-		s.Note = "could not tell"
+		s.say(StepUnknown, "could not tell: "+string(l.Error.Kind))
 	case len(s.Records) > 1:
-		s.Note = fmt.Sprintf("discarded: %d records", len(s.Records))
+		s.say(StepSeveral, fmt.Sprintf("discarded: %d records", len(s.Records)))
 	case len(s.Records) == 1:
 		s.Kept = true
 		s.record, s.problems = Parse(s.Records[0])
-		if psd := s.record.PSD(); psd != "u" {
-			s.Note = "psd=" + psd + ": the walk stops"
+		switch s.record.PSD() {
+		case "n":
+			s.say(StepStopN, "psd=n: the walk stops")
+		case "y":
+			s.say(StepStopY, "psd=y: the walk stops")
+		default:
+			s.say(StepKept, "kept")
 		}
+	case len(s.Other) > 0:
+		s.say(StepOther, "discarded: no text starts with v=DMARC1")
+	default:
+		s.say(StepEmpty, "no TXT record")
 	}
 	return s
 }
+
+// The codes of what became of a step.
+const (
+	StepKept    = "kept"
+	StepStopN   = "stop-n"   // kept, and psd=n ends the walk
+	StepStopY   = "stop-y"   // kept, and psd=y ends the walk
+	StepSeveral = "several"  // two or more records: all are discarded
+	StepOther   = "other"    // only texts that are no DMARC record
+	StepEmpty   = "empty"    // no TXT record
+	StepTooLong = "too-long" // the name cannot be asked, so nothing can be there
+	StepUnknown = "unknown"  // the look-up failed
+)
+
+func (s *Step) say(code, note string) { s.Code, s.Note = code, note }
 
 // stops tells whether a walk ends at this step.
 func (s *Step) stops() bool { return s.Kept && s.record.PSD() != "u" }
@@ -96,7 +121,7 @@ func (s *Step) stops() bool { return s.Kept && s.record.PSD() != "u" }
 // above it, and with it the Organizational Domain; the start's own record is
 // the policy all the same.
 func judge(start dns.Name, steps []*Step) *Discovery {
-	d := &Discovery{Start: start}
+	d := &Discovery{Start: start, OrgReason: OrgUnknown}
 	failed := false
 	var kept []*Step
 	for i, s := range steps {
@@ -111,7 +136,7 @@ func judge(start dns.Name, steps []*Step) *Discovery {
 		}
 	}
 	if !failed {
-		d.OrganizationalDomain = organizational(start, kept)
+		d.OrganizationalDomain, d.OrgReason = organizational(start, kept)
 	}
 	own := len(kept) > 0 && kept[0].Name == start
 	if own {
@@ -135,22 +160,58 @@ func judge(start dns.Name, steps []*Step) *Discovery {
 	return d
 }
 
+// The codes of what chose the Organizational Domain (§4.10.2).
+const (
+	OrgPSDN     = "psd-n"   // a record with psd=n
+	OrgPSDY     = "psd-y"   // the name one label below a record with psd=y
+	OrgFewest   = "fewest"  // the record kept at the name with the fewest labels
+	OrgNoRecord = "start"   // no record: the name that the walk started at
+	OrgUnknown  = "unknown" // a failed step leaves it open
+)
+
 // organizational is §4.10.2 over the records kept, longest name first.
-func organizational(start dns.Name, kept []*Step) dns.Name {
+func organizational(start dns.Name, kept []*Step) (dns.Name, string) {
 	if len(kept) == 0 {
-		return start
+		return start, OrgNoRecord
 	}
 	last := kept[len(kept)-1] // a psd=n or psd=y ends the walk, so it can only be the last
-	if last.record.PSD() == "y" && last.Name != start {
+	switch psd := last.record.PSD(); {
+	case psd == "n":
+		return last.Name, OrgPSDN
+	case psd == "y" && last.Name != start:
 		labels, above := start.Labels(), len(last.Name.Labels())
 		n := start
 		for range len(labels) - above - 1 {
-			n = n.Parent()
+			n = n.Parent() // the name below, even if the jump skipped it
 		}
-		return n
+		return n, OrgPSDY
 	}
-	return last.Name
+	return last.Name, OrgFewest
 }
+
+// PolicyReason tells which place of §4.10.1 the record that applies stands at.
+func (d *Discovery) PolicyReason() string {
+	switch {
+	case !d.Known:
+		return PolicyUnknown
+	case d.Policy == nil:
+		return PolicyNone
+	case d.Policy.Name == d.Start:
+		return PolicyOwn
+	case d.PSD:
+		return PolicyPSD
+	}
+	return PolicyOrganizational
+}
+
+// The codes of PolicyReason, in the order of preference of §4.10.1.
+const (
+	PolicyOwn            = "own"
+	PolicyOrganizational = "organizational"
+	PolicyPSD            = "psd"
+	PolicyNone           = "none"
+	PolicyUnknown        = "unknown"
+)
 
 // below is what a walk from a name one label below start finds, where that name
 // has no record of its own: the same names, but of a start of eight labels or

