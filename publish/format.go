@@ -17,15 +17,10 @@ func Zone(w io.Writer, s *Set) error {
 		return err
 	}
 	var b strings.Builder
-	for _, f := range s.Files {
-		if f.Content != "" {
-			comment(&b, "; ", f.Comment)
-			comment(&b, "; ", f.Content)
-		}
-	}
+	s.head(&b, "; ")
 	for _, r := range s.Records {
 		comment(&b, "; ", r.Comment)
-		if _, ours := s.host(r.Name); s.Zone != "" && !ours {
+		if !s.inZone(r.Name) {
 			comment(&b, "; ", r.presentation())
 			continue
 		}
@@ -96,10 +91,38 @@ func (s *Set) host(name string) (string, bool) {
 	if s.Zone == "" {
 		return "", false
 	}
-	if name == s.Zone {
-		return "@", true
+	return relative(name, s.Zone)
+}
+
+// head writes the content of files, which is no record, as a comment.
+func (s *Set) head(b *strings.Builder, mark string) {
+	for _, f := range s.Files {
+		if f.Content != "" {
+			comment(b, mark, f.Comment)
+			comment(b, mark, f.Content)
+		}
 	}
-	return strings.CutSuffix(name, "."+s.Zone)
+}
+
+// setComment writes what is to be known of an RRset that is set as a whole.
+func (s *Set) setComment(b *strings.Builder, mark string, set *rrset) {
+	comment(b, mark, set.comment)
+	if set.guess {
+		comment(b, mark, s.Words.Whole)
+	}
+}
+
+// elsewhere writes the records of other zones, as a comment: somebody else
+// publishes them.
+func (s *Set) elsewhere(b *strings.Builder, mark string) {
+	_, foreign := s.rrsets()
+	if len(foreign) > 0 {
+		comment(b, mark, s.Words.Other)
+	}
+	for i := range foreign {
+		comment(b, mark, foreign[i].Comment)
+		comment(b, mark, foreign[i].presentation())
+	}
 }
 
 // comment writes each line of a text behind a mark. Controls become spaces, so
@@ -128,14 +151,22 @@ func JSON(w io.Writer, s *Set) error {
 		Content string `json:"content,omitempty"`
 		Comment string `json:"comment,omitempty"`
 	}
+	type record struct {
+		Record
+		Data map[string]any `json:"data,omitempty"` // of the types that have parts: MX, SRV, TLSA, CAA
+	}
 	out := struct {
-		Records  []Record `json:"records"`
+		Records  []record `json:"records"`
 		Files    []file   `json:"files"`
 		Warnings []string `json:"warnings"`
-	}{Records: []Record{}, Files: []file{}, Warnings: append([]string{}, s.Warnings...)}
+	}{Records: []record{}, Files: []file{}, Warnings: append([]string{}, s.Warnings...)}
 	for _, r := range s.Records {
 		r.Strings = append([]string{}, r.Strings...)
-		out.Records = append(out.Records, r)
+		fields, err := r.fields()
+		if err != nil {
+			return err
+		}
+		out.Records = append(out.Records, record{r, dataOf(fields)})
 	}
 	for _, f := range s.Files {
 		out.Files = append(out.Files, file{f.Path, fmt.Sprintf("%04o", f.Mode.Perm()), f.Content, f.Comment})
@@ -144,4 +175,18 @@ func JSON(w io.Writer, s *Set) error {
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(out)
+}
+
+// dataOf are the parts of a record by their names, nil for none.
+func dataOf(fields []field) map[string]any {
+	if fields == nil {
+		return nil
+	}
+	data := map[string]any{}
+	for _, f := range fields {
+		if data[f.name] = f.value; f.number {
+			data[f.name] = json.Number(f.value)
+		}
+	}
+	return data
 }

@@ -1,6 +1,7 @@
 // Package publish writes record sets down: as a zone file, as plain values for
-// a provider's web form, and as JSON. How records are made is the standards'
-// business; here they are split, quoted and printed.
+// a provider's web form, as JSON, and as input of the tools that keep zones:
+// Terraform (Route 53, Cloudflare), octoDNS, DNSControl and nsupdate. How records
+// are made is the standards' business; here they are split, quoted and printed.
 package publish
 
 import (
@@ -24,6 +25,10 @@ type Record struct {
 	Strings []string `json:"strings"` // TXT: character-strings of at most 255 octets; else empty
 	Comment string   `json:"comment"`
 	Source  string   `json:"source"` // the standard it belongs to
+
+	// Live are the texts that DNS has at the name now, for TXT; nil when that is
+	// not known, empty when there is none.
+	Live []string `json:"-"`
 }
 
 // File is a file that goes with the records.
@@ -41,12 +46,20 @@ type Set struct {
 	Files    []File
 	Warnings []string // translated
 	Words    Words
+
+	Apex    string // the zone that holds the records, absolute; "" when DNS did not tell: then Zone is taken for it
+	Primary string // the zone's primary server, "" unknown
+	Send    bool   // NSUpdate: send, do not only show
 }
 
-// Words are the notes that Plain adds. An empty one is left out.
+// Words are the notes that formats add. An empty one is left out.
 type Words struct {
-	Host  string // on the lines "host", for forms that add the domain themselves
-	Parts string // on the parts of a long value
+	Host   string // Plain, on the lines "host", for forms that add the domain themselves
+	Parts  string // Plain, on the parts of a long value
+	Whole  string // where the RRset is set as a whole and what it holds now is not known
+	Unseen string // NSUpdate, where what the name holds now is not known
+	Done   string // NSUpdate, where the record stands already
+	Other  string // above records of other zones
 }
 
 // NotASCII says that a value holds an octet that a record cannot have

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -97,6 +98,9 @@ func TestJSONHasNoNull(t *testing.T) {
 	var b strings.Builder
 	if err := JSON(&b, &Set{Records: []Record{{Name: "example.com.", Type: "MX", Value: "0 ."}}}); err != nil {
 		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), `"exchange": "."`) || !strings.Contains(b.String(), `"preference": 0`) {
+		t.Errorf("the parts of an MX are missing:\n%s", b.String())
 	}
 	if strings.Contains(b.String(), "null") {
 		t.Errorf("lists must be empty, not null:\n%s", b.String())
@@ -219,7 +223,9 @@ func TestRefusesInjection(t *testing.T) {
 	} {
 		r := good
 		spoil(&r)
-		for format, write := range map[string]func(io.Writer, *Set) error{"zone": Zone, "plain": Plain, "json": JSON} {
+		all := map[string]func(io.Writer, *Set) error{"zone": Zone, "plain": Plain, "json": JSON}
+		maps.Copy(all, toolFormats)
+		for format, write := range all {
 			var b strings.Builder
 			if err := write(&b, &Set{Records: []Record{r}}); err == nil || b.Len() > 0 {
 				t.Errorf("%s in %s: got %q, %v; want a refusal", name, format, b.String(), err)
