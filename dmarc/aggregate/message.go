@@ -62,6 +62,11 @@ func (w *Walker) part(ctx context.Context, name string, h textproto.MIMEHeader, 
 	}
 	// A part cannot be larger than the message, which is bounded.
 	b, err := io.ReadAll(transfer(h, body))
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		f.reports++
+		w.bad(source, errors.New("the message is cut short"))
+		return nil
+	}
 	if kind == "message/rfc822" {
 		if f.reports++; depth >= maxNesting {
 			w.bad(source, tooMuch("messages are nested deeper than %d", maxNesting))

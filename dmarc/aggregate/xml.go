@@ -127,10 +127,11 @@ func parse(ctx context.Context, r io.Reader, n names, rows int, each func(*Row) 
 	p.dec = xml.NewDecoder(in)
 	p.dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
 	if err := p.run(); err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		e, isSyntax := errors.AsType[*xml.SyntaxError](err)
+		switch {
+		case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), isSyntax && e.Msg == "unexpected EOF":
 			err = errors.New("it is cut short")
-		}
-		if e, ok := errors.AsType[*xml.SyntaxError](err); ok {
+		case isSyntax:
 			err = errors.New(e.Msg)
 		}
 		if _, ours := errors.AsType[*stop](err); ours || ctx.Err() != nil {
