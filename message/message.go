@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/postseal/postseal/dmarc"
-	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/spf"
 )
 
@@ -65,23 +64,6 @@ type Facts struct {
 	ARC        *ARC           `json:"arc"`        // arc.go; nil without a set
 	AuthRes    []*AuthRes     `json:"authres"`    // authres.go
 	Bulk       *Bulk          `json:"bulk"`       // bulk.go; nil where it does not look bulk
-}
-
-// Signature is one DKIM-Signature and what came of it.
-type Signature struct {
-	Field    int      `json:"field"` // index in Message.Fields
-	Domain   dns.Name `json:"domain"`
-	Selector string   `json:"selector"`
-	Identity string   `json:"identity"` // i=, or its default
-	Algo     string   `json:"algorithm"`
-	Result   string   `json:"result"` // RFC 8601 §2.7.1: pass, fail, neutral, temperror, permerror
-	Reason   string   `json:"reason"` // code of the failure, "" for pass
-}
-
-// ARC is the chain of the message.
-type ARC struct {
-	Result string `json:"result"` // none, pass, fail (RFC 8617 §4.4), temperror
-	Reason string `json:"reason"`
 }
 
 // Bulk is what bulk mail carries.

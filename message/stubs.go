@@ -7,8 +7,6 @@ import (
 )
 
 func (f *Facts) gatherSPF(context.Context, dns.Resolver)        {}
-func (f *Facts) gatherSignatures(context.Context, dns.Resolver) {}
-func (f *Facts) gatherARC(context.Context, dns.Resolver)        {}
 func (f *Facts) gatherDMARC(context.Context, dns.Resolver)      {}
 
 var spfRules, dkimRules, dmarcRules, arcRules []rule
