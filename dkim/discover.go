@@ -99,6 +99,7 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, opts Options) 
 		f.Control = dns.Lookup{Name: domain.Child(plain), Type: dns.TypeA}
 		g.run(ctx, func() { f.Control = ask(ctx, g.r, domain.Child(plain), dns.TypeA) })
 	}
+	g.delegation(ctx, f) // shape.go
 	g.misplaced(ctx)
 	g.wg.Wait()
 	if err := ctx.Err(); err != nil {
@@ -106,6 +107,9 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, opts Options) 
 	}
 	f.keep(g.found, &apex)
 	f.strayed(g.elsewhere)
+	if err := g.shape(ctx, f, &apex, opts.WeakKeys); err != nil { // shape.go: delegation, aliases beside text, weak keys
+		return nil, err
+	}
 	return f, nil
 }
 
@@ -358,8 +362,11 @@ func (f *Facts) detect(h Hints) {
 		f.Detected = append(f.Detected, Detected{ID: p.ID, By: by, Signal: signal, p: p})
 		f.Providers = append(f.Providers, p.Name)
 	}
-	for _, n := range h.SPF {
+	for _, n := range h.Own {
 		add(provider.BySPF(n), "spf", n.String())
+	}
+	for _, n := range h.SPF {
+		add(provider.BySPF(n), "spf-nested", n.String())
 	}
 	for _, n := range h.MX {
 		add(provider.ByMX(n), "mx", n.String())

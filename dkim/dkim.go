@@ -29,12 +29,15 @@ type Options struct {
 	// Hints waits for what MX and SPF told about the domain's providers; nil
 	// when nothing else is known. It returns early when ctx ends.
 	Hints func(ctx context.Context) Hints
+
+	WeakKeys *WeakKeys // keys whose private halves are public; nil without a list
 }
 
 // Hints are names seen elsewhere from which providers can be told.
 type Hints struct {
 	MX  []dns.Name // mail hosts
 	SPF []dns.Name // include and redirect targets, the whole tree
+	Own []dns.Name // those of SPF that the domain's own record names: who it has chosen
 	TXT []string   // other TXT at the domain: verification tokens
 
 	// Untold is a failed look-up behind which there may be more; nil when that is all.
@@ -70,9 +73,11 @@ type Facts struct {
 	// FailedWith is the first failure among the guesses, nil without any.
 	FailedWith *dns.Error `json:"failed_with"`
 
-	wild   *Selector // what a wildcard answers, nil without one
-	hinted bool      // Options.Hints was there to tell providers
-	untold error     // Hints.Untold
+	wild   *Selector   // what a wildcard answers, nil without one
+	all    []*Selector // every selector asked, in order
+	hinted bool        // Options.Hints was there to tell providers
+	untold error       // Hints.Untold
+	shape  shape       // how the keys stand in DNS, and beside others
 }
 
 // Group is how many selectors of one origin were tried.
@@ -84,7 +89,7 @@ type Group struct {
 // Detected is a provider and how it was told.
 type Detected struct {
 	ID     string `json:"provider"`
-	By     string `json:"by"`     // "spf", "mx", "txt"
+	By     string `json:"by"`     // "spf", "spf-nested" for what an include includes, "mx", "txt"
 	Signal string `json:"signal"` // the name or the token
 
 	p *provider.Provider
