@@ -35,8 +35,8 @@ type Auditor struct {
 	Prober   starttls.Prober // nil: SMTP is not to be used
 	NoSMTP   string          // why Prober is nil: "disabled" or "offline"
 
-	// ServerSOA asks one name server; nil: name servers are not asked one by one.
-	ServerSOA func(ctx context.Context, server dns.Name, addr netip.Addr, zone dns.Name) (dns.Answer, error)
+	// AskServer asks one name server; nil: name servers are not asked one by one.
+	AskServer func(ctx context.Context, server netip.Addr, name dns.Name, qtype dns.Type) (dns.Answer, error)
 
 	AllowPrivate bool
 	Now          func() time.Time
@@ -66,6 +66,8 @@ type Facts struct {
 
 	HELO   []dns.Lookup          // TXT at the mail hosts of the organisation
 	Ranges map[string]*spf.Facts // by provider: the record of one that SPF does not include
+
+	Servers Servers // what each name server publishes, where they may differ
 }
 
 // Outcome is everything an audit found, in no language yet.
@@ -111,6 +113,7 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 	defer stopProbe()
 	g, ctx := errgroup.WithContext(ctx)
 	mxDone, spfDone := make(chan struct{}), make(chan struct{})
+	dkimDone := make(chan struct{})
 
 	var probe *starttls.Run
 	if a.Prober != nil {
@@ -120,7 +123,7 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 		defer close(mxDone)
 		f.MX, err = mx.Gather(ctx, r, req.Domain, mx.Options{
 			AllowPrivate: a.AllowPrivate,
-			ServerSOA:    a.ServerSOA,
+			ServerSOA:    a.serverSOA(),
 			Each: func(h *mx.Host) {
 				if probe != nil {
 					probe.Add(h.Name, addresses(h))
@@ -135,6 +138,7 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 		return err
 	})
 	g.Go(func() (err error) {
+		defer close(dkimDone)
 		f.DKIM, err = dkim.Gather(ctx, r, req.Domain, dkim.Options{
 			Selectors: req.Selectors,
 			Hints: func(ctx context.Context) dkim.Hints {
@@ -164,6 +168,19 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 		}
 		f.Ranges, err = ranges(ctx, r, f)
 		return err
+	})
+	g.Go(func() error {
+		for _, done := range []chan struct{}{mxDone, dkimDone} {
+			select {
+			case <-done:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if f.MX != nil && f.DKIM != nil {
+			f.Servers = a.compareServers(ctx, f)
+		}
+		return ctx.Err()
 	})
 	g.Go(func() (err error) {
 		f.DMARC, err = dmarc.Gather(ctx, r, req.Domain)
@@ -216,6 +233,16 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 		f.STARTTLS.NoHosts = noHosts(f.MX)
 	}
 	return f, nil
+}
+
+// serverSOA is AskServer for the one question that package mx has.
+func (a *Auditor) serverSOA() func(context.Context, dns.Name, netip.Addr, dns.Name) (dns.Answer, error) {
+	if a.AskServer == nil {
+		return nil
+	}
+	return func(ctx context.Context, _ dns.Name, addr netip.Addr, zone dns.Name) (dns.Answer, error) {
+		return a.AskServer(ctx, addr, zone, dns.TypeSOA)
+	}
 }
 
 func addresses(h *mx.Host) []netip.Addr {

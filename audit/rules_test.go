@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ func gatherCase(t *testing.T, c *ruletest.Case) *Facts {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &Auditor{Resolver: dnstest.New(t, c.Zone()), Now: testNow, NoSMTP: "disabled"}
+	a := &Auditor{Resolver: dnstest.New(t, c.Zone()), Now: testNow, NoSMTP: "disabled", AskServer: askServer(t, c)}
 	if p, ok := c.Files["policy"]; ok {
 		a.Fetcher = fixedPolicy(p)
 	}
@@ -70,6 +71,27 @@ func gatherCase(t *testing.T, c *ruletest.Case) *Facts {
 	}
 	settle(f, infer(req, f).Profile)
 	return f
+}
+
+// askServer answers from the sections "server ADDRESS" of a case, each the zone
+// as that server has it; nil without any.
+func askServer(t *testing.T, c *ruletest.Case) func(context.Context, netip.Addr, dns.Name, dns.Type) (dns.Answer, error) {
+	worlds := map[netip.Addr]dns.Resolver{}
+	for name, zone := range c.Files {
+		if addr, ok := strings.CutPrefix(name, "server "); ok {
+			worlds[netip.MustParseAddr(addr)] = dnstest.New(t, zone)
+		}
+	}
+	if len(worlds) == 0 {
+		return nil
+	}
+	return func(ctx context.Context, server netip.Addr, name dns.Name, qtype dns.Type) (dns.Answer, error) {
+		w := worlds[server]
+		if w == nil {
+			return dns.Answer{}, &dns.Error{Name: name, Type: qtype, Kind: dns.Timeout, Server: server.String()}
+		}
+		return w.Resolve(ctx, name, qtype)
+	}
 }
 
 func TestRules(t *testing.T) {

@@ -90,6 +90,22 @@ type NSHost struct {
 	Error     string       `json:"error"` // "" or why it gave none: a dns.Kind, "no-soa", "no-address", "special-address"
 }
 
+// Versions tells whether the serials leave it open that servers serve different
+// versions of the zone: two serials of one primary, or more than one primary.
+func (n *NameServers) Versions() bool {
+	first := -1
+	for i := range n.Hosts {
+		switch {
+		case n.Hosts[i].Error != "":
+		case first < 0:
+			first = i
+		case n.Hosts[i].Primary != n.Hosts[first].Primary || n.Hosts[i].Serial != n.Hosts[first].Serial:
+			return true
+		}
+	}
+	return false
+}
+
 // Options say how far to look.
 type Options struct {
 	AllowPrivate bool // special-purpose addresses may be asked and probed

@@ -66,7 +66,7 @@ func newDMARCRolloutCmd(s *streams) *cobra.Command {
 			}
 			defer done()
 			// The plan needs no connection to a mail host or a policy host.
-			w.auditor.Prober, w.auditor.NoSMTP, w.auditor.Fetcher, w.auditor.ServerSOA = nil, "disabled", nil, nil
+			w.auditor.Prober, w.auditor.NoSMTP, w.auditor.Fetcher, w.auditor.AskServer = nil, "disabled", nil, nil
 			out, err := w.auditor.Audit(ctx, audit.Request{Domain: domain, Selectors: req.selectors, Profile: profile, ProfileSource: "flag"})
 			switch {
 			case cmd.Context().Err() != nil:

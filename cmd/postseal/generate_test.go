@@ -290,6 +290,7 @@ func TestGeneratorWords(t *testing.T) {
 	for _, args := range []string{
 		"dmarc example.com --pct 1", "dmarc example.com", "dmarc example.com --policy reject", "dmarc example.com --rua a@vendor.test --test --policy reject",
 		"dmarc " + long + " --rua a@" + strings.Repeat("v", 60) + ".test",
+		"report-auth reports.test *", "report-auth mail.example.com example.com", "report-auth " + strings.Repeat("v", 60) + ".test " + long,
 		"tls-rpt example.com --rua x", "spf example.com --offline --merge " + strings.ReplaceAll("v=spf1 "+numbered("ip4:5.6.7.", 110), " ", "\u00a0") + "-all",
 		"dkim example.com --selector s --key-dir " + t.TempDir() + " --type ed25519",
 	} {

@@ -123,15 +123,15 @@ func (f *netFlags) openWith(now func() time.Time, c clients) (*world, error) {
 	w.fetcher = mtasts.NewFetcher(w.dialer, c.roots, w.now, w.tape)
 	w.auditor = &audit.Auditor{
 		Resolver: w.run, Fetcher: w.fetcher, AllowPrivate: f.allowPrivate, Now: w.now,
-		ServerSOA: func(ctx context.Context, _ dns.Name, addr netip.Addr, zone dns.Name) (dns.Answer, error) {
-			return w.run.AskServer(ctx, netip.AddrPortFrom(addr, 53), zone, dns.TypeSOA)
+		AskServer: func(ctx context.Context, server netip.Addr, name dns.Name, qtype dns.Type) (dns.Answer, error) {
+			return w.run.AskServer(ctx, netip.AddrPortFrom(server, 53), name, qtype)
 		},
 	}
 	// With redirects an offline run still has servers of its own to ask.
 	offline := f.offline && len(c.redirects) == 0
 	if offline {
 		w.auditor.Fetcher = nil
-		w.auditor.ServerSOA = nil
+		w.auditor.AskServer = nil
 	}
 	switch {
 	case f.noSMTP:
