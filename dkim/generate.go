@@ -2,15 +2,14 @@ package dkim
 
 import (
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
-	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,31 +39,61 @@ func (k *PrivateKey) GoString() string { return k.String() }
 // KeyTypes are the types of key that are made here.
 var KeyTypes = []string{"rsa2048", "rsa3072", "rsa4096", "ed25519"}
 
-// GenerateKey makes a new key. An RSA key under 2048 bits is refused with a
-// *check.GenProblem: verifiers may drop it tomorrow (RFC 8301 §3.2).
-func GenerateKey(keyType string) (*PrivateKey, error) {
+// KeyBits is the size of a type of key: the RSA modulus, 256 for Ed25519. A type
+// that is not made here is an error; one under 2048 bits a *check.GenProblem:
+// verifiers may drop it tomorrow (RFC 8301 §3.2).
+func KeyBits(keyType string) (int, error) {
 	if keyType == "ed25519" {
-		_, key, err := ed25519.GenerateKey(rand.Reader)
-		if err != nil {
-			return nil, fmt.Errorf("dkim: making an ed25519 key: %w", err)
-		}
-		return &PrivateKey{keyType, key}, nil
+		return 256, nil
 	}
 	digits, isRSA := strings.CutPrefix(keyType, "rsa")
 	bits, err := strconv.Atoi(digits)
 	switch {
-	case !isRSA || err != nil:
-		return nil, fmt.Errorf("dkim: unknown key type %q (one of %s)", keyType, strings.Join(KeyTypes, ", "))
-	case bits < 2048:
-		return nil, refusal("gen-dkim-weak", check.Params{"Bits": bits}, nil)
-	case bits != 2048 && bits != 3072 && bits != 4096:
-		return nil, fmt.Errorf("dkim: unknown key type %q (one of %s)", keyType, strings.Join(KeyTypes, ", "))
+	case isRSA && err == nil && bits < 2048:
+		return 0, refusal("gen-dkim-weak", check.Params{"Bits": bits}, nil)
+	case !slices.Contains(KeyTypes, keyType):
+		return 0, fmt.Errorf("dkim: unknown key type %q (one of %s)", keyType, strings.Join(KeyTypes, ", "))
 	}
-	key, err := rsa.GenerateKey(rand.Reader, bits)
+	return bits, nil
+}
+
+// GenerateKey makes a new key of one of KeyTypes. Its errors are those of KeyBits.
+func GenerateKey(keyType string) (*PrivateKey, error) {
+	bits, err := KeyBits(keyType)
+	if err != nil {
+		return nil, err
+	}
+	var key crypto.Signer
+	if keyType == "ed25519" {
+		_, key, err = ed25519.GenerateKey(rand.Reader)
+	} else {
+		key, err = makeRSA(bits)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("dkim: making a %s key: %w", keyType, err)
 	}
 	return &PrivateKey{keyType, key}, nil
+}
+
+// makeRSA has crypto/rsa make two keys at the same time and takes the one that
+// is ready first: how long a search for primes takes is luck, and half of the
+// luck is on the other processor. Candidates are drawn at random and independent
+// of each other, so that being first says nothing about a key. crypto/rsa cannot
+// be stopped: the second search ends by itself, soon after, and is forgotten.
+func makeRSA(bits int) (*rsa.PrivateKey, error) {
+	type made struct {
+		key *rsa.PrivateKey
+		err error
+	}
+	ready := make(chan made, 2) // room for both: nobody waits for the second
+	for range min(2, runtime.GOMAXPROCS(0)) {
+		go func() {
+			key, err := rsa.GenerateKey(rand.Reader, bits)
+			ready <- made{key, err}
+		}()
+	}
+	first := <-ready
+	return first.key, first.err
 }
 
 // RecordOptions are the tags of a new record beyond the key.
@@ -158,6 +187,16 @@ func (k *PrivateKey) Matches(published *Key) bool {
 	return own.Type == published.Type && own.Fingerprint() != "" && own.Fingerprint() == published.Fingerprint()
 }
 
+// Raw is an Ed25519 key as the base64 of its 32-octet seed on one line, as rspamd
+// keeps it; an RSA key has no such form. It is the secret, as PEM is.
+func (k *PrivateKey) Raw() ([]byte, error) {
+	key, ok := k.Signer.(ed25519.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("dkim: a key of type %s has no raw form; only ed25519 has", k.Type)
+	}
+	return []byte(base64.StdEncoding.EncodeToString(key.Seed()) + "\n"), nil
+}
+
 // PEM is the key as PKCS#8 PEM. It is the secret: write it to a file of mode
 // 0600 and nowhere else.
 func (k *PrivateKey) PEM() ([]byte, error) {
@@ -168,38 +207,9 @@ func (k *PrivateKey) PEM() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// ParsePrivateKey reads a PEM private key, PKCS#8 or PKCS#1. Its errors never
-// repeat the input.
-func ParsePrivateKey(data []byte) (*PrivateKey, error) {
-	block, _ := pem.Decode(data)
-	if block == nil {
-		return nil, errors.New("dkim: no PEM block in the key file")
-	}
-	var key any
-	var err error
-	switch block.Type {
-	case "RSA PRIVATE KEY":
-		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-	case "PRIVATE KEY":
-		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	default:
-		return nil, fmt.Errorf("dkim: the PEM block is %q, want PRIVATE KEY or RSA PRIVATE KEY", block.Type)
-	}
-	if err != nil {
-		return nil, errors.New("dkim: the private key could not be read")
-	}
-	switch key := key.(type) {
-	case *rsa.PrivateKey:
-		return &PrivateKey{fmt.Sprintf("rsa%d", key.N.BitLen()), key}, nil
-	case ed25519.PrivateKey:
-		return &PrivateKey{"ed25519", key}, nil
-	case *ecdsa.PrivateKey:
-		return nil, errors.New("dkim: the key is ECDSA, which DKIM does not have")
-	}
-	return nil, fmt.Errorf("dkim: a key of type %T is of no use for DKIM", key)
-}
-
 // DefaultSelector is the selector for a key made at that time, such as
 // "s202611a": a date tells how old a key is, the letter leaves room for another
 // one in the same month.
-func DefaultSelector(now time.Time) string { return now.UTC().Format("s200601") + "a" }
+func DefaultSelector(now time.Time) string { return monthSelector(now) + "a" }
+
+func monthSelector(now time.Time) string { return now.UTC().Format("s200601") }

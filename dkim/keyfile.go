@@ -10,15 +10,20 @@ import (
 	"github.com/postseal/postseal/check"
 )
 
-// WriteFile writes the key as PKCS#8 PEM to a new file that only its owner can
-// read, in a folder that is made (mode 0700) where it does not exist. It never
-// overwrites: whatever stands at the path, a dangling link too, is the
-// *check.GenProblem "gen-file-exists". A file that cannot be finished is removed again.
-func (k *PrivateKey) WriteFile(path string) (err error) {
+// WriteFile writes the key as PKCS#8 PEM to a new file; see WriteNew.
+func (k *PrivateKey) WriteFile(path string) error {
 	data, err := k.PEM()
 	if err != nil {
 		return err
 	}
+	return WriteNew(path, data)
+}
+
+// WriteNew writes a private key in one of its forms to a new file that only its
+// owner can read, in a folder that is made (mode 0700) where it does not exist. It never
+// overwrites: whatever stands at the path, a dangling link too, is the
+// *check.GenProblem "gen-file-exists". A file that cannot be finished is removed again.
+func WriteNew(path string, data []byte) (err error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("dkim: making the folder of %q: %w", path, err)

@@ -11,7 +11,10 @@ import (
 	"github.com/postseal/postseal/check"
 )
 
-const noFollow = syscall.O_NOFOLLOW
+const (
+	noFollow      = syscall.O_NOFOLLOW
+	openMeansOpen = true // mode bits say who reads
+)
 
 // isLinkLoop is how open refuses a symbolic link under O_NOFOLLOW.
 func isLinkLoop(err error) bool { return errors.Is(err, syscall.ELOOP) }

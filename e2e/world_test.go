@@ -72,7 +72,7 @@ func startWorld(t *testing.T) *world {
 // data in zone-file form.
 func (w *world) generateDKIM(t *testing.T, domain, selector string) string {
 	t.Helper()
-	r := w.run(t, "generate", "dkim", "--selector", selector, "--key-dir", w.dir, "--format", "json", domain)
+	r := w.run(t, "generate", "dkim", "--offline", "--selector", selector, "--key-dir", w.dir, "--format", "json", domain)
 	if r.code != 0 {
 		t.Fatalf("generate dkim: exit %d: %s", r.code, r.stderr)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -40,19 +39,16 @@ func newGenerateCmd(s *streams) *cobra.Command {
 // genFlags are the flags of every generator.
 type genFlags struct {
 	format string
+	more   []genFormat // of this command only
+	send   bool
 	lang   string
 	ttl    uint32
 }
 
-var genFormats = map[string]func(io.Writer, *publish.Set) error{
-	"zone": publish.Zone, "plain": publish.Plain, "json": publish.JSON,
-}
-
 func (g *genFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&g.format, "format", "zone", "zone, plain (for a provider's web form) or json")
+	g.addFormat(cmd)
 	cmd.Flags().Uint32Var(&g.ttl, "ttl", publish.DefaultTTL, "TTL of the records in seconds")
 	addLang(cmd, &g.lang)
-	complete(cmd, "format", "zone", "plain", "json")
 }
 
 // generation is one generator at work.
@@ -60,7 +56,7 @@ type generation struct {
 	s      *streams
 	flags  *genFlags
 	l      *locale.Localizer
-	write  func(io.Writer, *publish.Set) error
+	format genFormat
 	domain dns.Name
 	set    publish.Set
 }
@@ -71,9 +67,9 @@ func (g *genFlags) begin(s *streams, domain string) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	write, ok := genFormats[g.format]
-	if !ok {
-		return nil, usage("unknown format %q (zone, plain or json)", g.format)
+	format, err := g.findFormat()
+	if err != nil {
+		return nil, err
 	}
 	name, err := parseDomain(domain)
 	if err != nil {
@@ -82,11 +78,16 @@ func (g *genFlags) begin(s *streams, domain string) (*generation, error) {
 	if g.ttl == 0 || g.ttl > maxTTL {
 		return nil, usage("--ttl %d is not between 1 and %d seconds (a week)", g.ttl, maxTTL)
 	}
-	return &generation{s: s, flags: g, l: l, write: write, domain: name, set: publish.Set{
+	return &generation{s: s, flags: g, l: l, format: format, domain: name, set: publish.Set{
 		Zone: name.FQDN(),
+		Send: g.send,
 		Words: publish.Words{
-			Host:  l.Text("gen.plain-host", check.Params{"Domain": name.String()}),
-			Parts: l.Text("gen.plain-parts", nil),
+			Host:   l.Text("gen.plain-host", check.Params{"Domain": name.String()}),
+			Parts:  l.Text("gen.plain-parts", nil),
+			Whole:  l.Text("gen.set-whole", nil),
+			Unseen: l.Text("gen.set-unseen", nil),
+			Done:   l.Text("gen.set-done", nil),
+			Other:  l.Text("gen.set-other", nil),
 		},
 	}}, nil
 }
@@ -184,7 +185,7 @@ func (g *generation) finish() error {
 			fmt.Fprintf(g.s.err, "postseal: %s\n", report.Escape(w))
 		}
 	}
-	if err := g.write(g.s.out, &g.set); err != nil {
+	if err := g.format.write(g.s.out, &g.set); err != nil {
 		return &exit{exitUsage, err}
 	}
 	return nil

@@ -24,6 +24,7 @@ import (
 func newGenDMARCCmd(s *streams) *cobra.Command {
 	var (
 		g   genFlags
+		net netFlags
 		o   dmarc.Options
 		pct int
 	)
@@ -71,10 +72,14 @@ func newGenDMARCCmd(s *streams) *cobra.Command {
 					}
 				}
 			}
+			if err := gen.seeWith(cmd.Context(), &net); err != nil {
+				return err
+			}
 			return gen.finish()
 		},
 	}
 	g.add(cmd)
+	net.addDNS(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&o.Policy, "policy", "none", "none, quarantine or reject")
 	fl.StringVar(&o.SP, "sp", "", "policy for existing subdomains (default: as --policy)")
@@ -165,7 +170,7 @@ func newGenMTASTSCmd(s *streams) *cobra.Command {
 			if err := gen.judge(found); err != nil {
 				return err
 			}
-			return gen.policy(made, policyFile)
+			return gen.policy(ctx, w, made, policyFile)
 		},
 	}
 	g.add(cmd)
@@ -213,10 +218,11 @@ func (g *generation) liveMX(ctx context.Context, w *world, o *mtasts.Options) er
 }
 
 // policy prints the record and writes the policy file, or shows it.
-func (g *generation) policy(made mtasts.Generated, path string) error {
+func (g *generation) policy(ctx context.Context, w *world, made mtasts.Generated, path string) error {
 	if err := g.txt(mtasts.RecordName(g.domain), made.Record, "mta-sts", ""); err != nil {
 		return err
 	}
+	g.see(ctx, w.run)
 	file := publish.File{Path: path, Mode: 0o644}
 	serve := check.Params{"URL": mtasts.PolicyURL(g.domain), "Path": path}
 	if path == "" {
@@ -256,13 +262,14 @@ func writeNew(path string, data []byte) error {
 
 func newGenTLSRPTCmd(s *streams) *cobra.Command {
 	var g genFlags
+	var net netFlags
 	var o tlsrpt.Options
 	cmd := &cobra.Command{
 		Use:     "tls-rpt DOMAIN",
 		Short:   "Make a TLS-RPT record",
 		Example: "  postseal generate tls-rpt example.com --rua mailto:tls-reports@example.com",
 		Args:    oneArg("domain"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			gen, err := g.begin(s, args[0])
 			if err == nil {
 				err = gen.itself()
@@ -287,10 +294,14 @@ func newGenTLSRPTCmd(s *streams) *cobra.Command {
 			if err := gen.txt(gen.domain.Child("_smtp._tls"), text, "tls-rpt", ""); err != nil {
 				return err
 			}
+			if err := gen.seeWith(cmd.Context(), &net); err != nil {
+				return err
+			}
 			return gen.finish()
 		},
 	}
 	g.add(cmd)
+	net.addDNS(cmd)
 	cmd.Flags().StringArrayVar(&o.RUA, "rua", nil, "where reports go, mailto:ADDRESS or an https URL (repeatable)")
 	return cmd
 }

@@ -77,7 +77,7 @@ func generatedKeys(t *testing.T) []generatedKey {
 		{"--type both", ""},
 	} {
 		selector := fmt.Sprintf("s%d", i)
-		args := append([]string{"generate", "dkim", generatedDomain, "--selector", selector, "--key-dir", t.TempDir()}, strings.Fields(c.args)...)
+		args := append([]string{"generate", "dkim", generatedDomain, "--offline", "--selector", selector, "--key-dir", t.TempDir()}, strings.Fields(c.args)...)
 		code, out, stderr := call(t.Context(), args...)
 		if code != 0 {
 			t.Fatalf("%v: exit %d, %s", args, code, stderr)

@@ -93,6 +93,7 @@ func newGenSPFCmd(s *streams) *cobra.Command {
 			if err := gen.txt(gen.domain, made.Record, "spf", comment); err != nil {
 				return err
 			}
+			gen.see(ctx, w.run)
 			return gen.finish()
 		},
 	}

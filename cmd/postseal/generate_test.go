@@ -45,7 +45,7 @@ func TestGeneratedKeySigns(t *testing.T) {
 				continue // the other formats are compared once
 			}
 			dir := filepath.Join(t.TempDir(), "keys")
-			code, out, stderr := call(t.Context(), "generate", "dkim", "example.com", "--type", keyType, "--selector", "s1", "--key-dir", dir, "--format", format)
+			code, out, stderr := call(t.Context(), "generate", "dkim", "example.com", "--offline", "--type", keyType, "--selector", "s1", "--key-dir", dir, "--format", format)
 			if code != exitOK {
 				t.Fatalf("%s: exit %d, %s", keyType, code, stderr)
 			}
@@ -121,7 +121,7 @@ func readBack(t *testing.T, format, out string) func(name string) ([]string, err
 func TestKeyFiles(t *testing.T) {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
-	dkim := []string{"generate", "dkim", "example.com", "--type", "both", "--selector", "a", "--key-dir", dir}
+	dkim := []string{"generate", "dkim", "example.com", "--offline", "--type", "both", "--selector", "a", "--key-dir", dir}
 
 	if err := os.WriteFile(in("example.com.a-ed.pem"), []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
@@ -266,6 +266,14 @@ func TestGeneratorWords(t *testing.T) {
 	for _, p := range slices.Concat(dkim.Advice("rsa4096"), dkim.Advice("ed25519")) {
 		read(p)
 	}
+	for _, selector := range []string{"taken", "alias", "dead", "slow", "loop"} {
+		slot := dkim.AskSlot(t.Context(), dnstest.New(t, takenWorld), "example.com", selector)
+		read(*slot.Problem())
+		slot = dkim.AskSlot(t.Context(), dnstest.New(t, takenWorld), "wild.test", selector)
+		read(*slot.Problem())
+		slot = dkim.AskSlot(t.Context(), dns.Overlay(nil, nil), "wild.test", selector)
+		read(*slot.Problem())
+	}
 	for _, o := range []mtasts.Options{
 		{MX: []string{"a.test"}, LiveMX: []dns.Name{"b.test", "c.test"}},
 		{MX: []string{"a.test"}, LiveMX: []dns.Name{"b.test"}, Mode: mtasts.Enforce},
@@ -292,7 +300,7 @@ func TestGeneratorWords(t *testing.T) {
 		"dmarc " + long + " --rua a@" + strings.Repeat("v", 60) + ".test",
 		"report-auth reports.test *", "report-auth mail.example.com example.com", "report-auth " + strings.Repeat("v", 60) + ".test " + long,
 		"tls-rpt example.com --rua x", "spf example.com --offline --merge " + strings.ReplaceAll("v=spf1 "+numbered("ip4:5.6.7.", 110), " ", "\u00a0") + "-all",
-		"dkim example.com --selector s --key-dir " + t.TempDir() + " --type ed25519",
+		"dkim example.com --offline --selector s --key-dir " + t.TempDir() + " --type ed25519",
 	} {
 		for _, lang := range locale.Langs {
 			fields := strings.Fields(strings.ReplaceAll(args, "\u00a0", "\x00"))

@@ -14,7 +14,7 @@ import (
 func TestKeyModes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")
 	defer syscall.Umask(syscall.Umask(0))
-	code, _, stderr := call(t.Context(), "generate", "dkim", "example.com", "--type", "ed25519", "--selector", "a", "--key-dir", dir)
+	code, _, stderr := call(t.Context(), "generate", "dkim", "example.com", "--offline", "--type", "ed25519", "--selector", "a", "--key-dir", dir)
 	if code != exitOK {
 		t.Fatalf("exit %d, %s", code, stderr)
 	}
