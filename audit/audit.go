@@ -46,8 +46,12 @@ type Auditor struct {
 type Request struct {
 	Domain        dns.Name
 	Selectors     []string      // DKIM selectors known to be in use
+	Observed      []string      // DKIM selectors seen in messages or reports
 	Profile       check.Profile // "" to infer
 	ProfileSource string        // "flag" or "config" when Profile is given
+
+	Bulk           bool     // sends in bulk, by the user's word
+	PolicyProfiles []string // published policies to hold it to, see PolicyProfiles
 }
 
 // Facts are the facts of all standards for one domain.
@@ -66,8 +70,12 @@ type Facts struct {
 
 	HELO   []dns.Lookup          // TXT at the mail hosts of the organisation
 	Ranges map[string]*spf.Facts // by provider: the record of one that SPF does not include
+	Below  Below                 // names below the domain
 
 	Servers Servers // what each name server publishes, where they may differ
+
+	Bulk           bool     // as requested
+	PolicyProfiles []string // as requested
 }
 
 // Outcome is everything an audit found, in no language yet.
@@ -107,7 +115,7 @@ func (a *Auditor) Audit(ctx context.Context, req Request) (*Outcome, error) {
 // others: the probe for the mail hosts, and DKIM's provider selectors and the
 // ranges of providers for what MX and SPF tell about providers.
 func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Facts, error) {
-	f := &Facts{Domain: req.Domain}
+	f := &Facts{Domain: req.Domain, Bulk: req.Bulk, PolicyProfiles: req.PolicyProfiles}
 	// The probe outlives the group: its context must not end when the group's does.
 	probeCtx, stopProbe := context.WithCancel(ctx)
 	defer stopProbe()
@@ -140,7 +148,7 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 	g.Go(func() (err error) {
 		defer close(dkimDone)
 		f.DKIM, err = dkim.Gather(ctx, r, req.Domain, dkim.Options{
-			Selectors: req.Selectors,
+			Selectors: req.Selectors, Observed: req.Observed, Now: a.Now(),
 			Hints: func(ctx context.Context) dkim.Hints {
 				for _, done := range []chan struct{}{mxDone, spfDone} {
 					select {
@@ -149,7 +157,7 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 						return dkim.Hints{}
 					}
 				}
-				return hints(f)
+				return Hints(f.MX, f.SPF)
 			},
 		})
 		return err
@@ -167,6 +175,10 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 			}
 		}
 		f.Ranges, err = ranges(ctx, r, f)
+		return err
+	})
+	g.Go(func() (err error) {
+		f.Below, err = below(ctx, r, f, spfDone)
 		return err
 	})
 	g.Go(func() error {
@@ -262,16 +274,4 @@ func noHosts(f *mx.Facts) string {
 	default:
 		return "no-mx"
 	}
-}
-
-func hints(f *Facts) dkim.Hints {
-	var h dkim.Hints
-	if f.MX != nil {
-		h.MX = f.MX.Names()
-	}
-	if f.SPF != nil {
-		h.SPF = f.SPF.IncludeTargets()
-		h.TXT = f.SPF.OtherTXT
-	}
-	return h
 }

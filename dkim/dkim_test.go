@@ -16,12 +16,33 @@ import (
 )
 
 // TestRules runs the case files. Setup keys: domain, profile, selectors and
-// observed (names, separated by spaces), hint-txt (a verification token).
+// observed (names, separated by spaces), now (a day), and what tells providers:
+// hint-txt (a verification token), hint-spf (a name in the domain's record),
+// hint-nested (one in an include), hint-mx.
 func TestRules(t *testing.T) {
 	ruletest.Run(t, Rules, func(t *testing.T, c *ruletest.Case) *Facts {
 		opts := Options{Selectors: strings.Fields(c.Setup["selectors"]), Observed: strings.Fields(c.Setup["observed"])}
+		var h Hints
 		if token := c.Setup["hint-txt"]; token != "" {
-			opts.Hints = func(context.Context) Hints { return Hints{TXT: []string{token}} }
+			h.TXT = []string{token}
+		}
+		for _, n := range strings.Fields(c.Setup["hint-spf"]) {
+			h.SPF, h.Own = append(h.SPF, dns.Name(n)), append(h.Own, dns.Name(n))
+		}
+		for _, n := range strings.Fields(c.Setup["hint-nested"]) {
+			h.SPF = append(h.SPF, dns.Name(n))
+		}
+		for _, n := range strings.Fields(c.Setup["hint-mx"]) {
+			h.MX = append(h.MX, dns.Name(n))
+		}
+		if h.TXT != nil || h.SPF != nil || h.MX != nil {
+			opts.Hints = func(context.Context) Hints { return h }
+		}
+		if day := c.Setup["now"]; day != "" {
+			var err error
+			if opts.Now, err = time.Parse(time.DateOnly, day); err != nil {
+				t.Fatal(err)
+			}
 		}
 		f, err := Gather(t.Context(), dnstest.New(t, c.Zone()), dns.Name(c.Domain()), opts)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 // keep turns answers into facts: what was found, and what only a wildcard said.
 func (f *Facts) keep(asked []*Selector, apex *dns.Lookup) {
 	f.Node = f.node(asked)
+	f.all = asked
 	wild := f.wildcard()
 	for _, s := range asked {
 		f.Tried = append(f.Tried, s.Name)

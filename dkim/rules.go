@@ -28,15 +28,22 @@ func keyRule(m check.Meta) rule {
 	return rule{Meta: m, Applies: hasRecords, Run: func(f *Facts, r *check.Reporter) { reportProblems(f, r, m.ID) }}
 }
 
+// hasText tells whether there is any text that may be a key, wherever it stands.
+func hasText(f *Facts) bool { return len(f.Stray) > 0 || hasRecords(f) }
+
 // hasRecords tells whether there is anything that rules over records look at.
 func hasRecords(f *Facts) bool {
-	return len(f.Stray) > 0 || slices.ContainsFunc(f.Selectors, func(s *Selector) bool {
-		return len(s.records) > 0 || s.wanted() && s.Status == StatusUnknown
+	return slices.ContainsFunc(f.Selectors, func(s *Selector) bool {
+		return len(s.records) > 0 || s.known() && s.Status == StatusUnknown
 	})
 }
 
 // wanted tells whether somebody said that the selector is there.
 func (s *Selector) wanted() bool { return s.FoundBy == ByNamed || s.FoundBy == ByObserved }
+
+// known tells whether the selector is there, as far as anybody knows: somebody
+// said so, or it is an alias whose target failed.
+func (s *Selector) known() bool { return s.wanted() || s.CNAME != "" }
 
 // answered gives the selectors with an answer and reports those without one
 // that the rule needed.
@@ -46,7 +53,7 @@ func (f *Facts) answered(r *check.Reporter) []*Selector {
 		switch {
 		case s.Status != StatusUnknown:
 			list = append(list, s)
-		case s.wanted() && s.Lookup.Error != nil:
+		case s.known() && s.Lookup.Error != nil:
 			r.Unknown(s.Lookup.Error)
 		}
 	}

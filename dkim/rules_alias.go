@@ -102,33 +102,53 @@ pasted into the value field. No verifier can read it, and usually it also stands
 Before: ` + "`example.com. TXT \"default._domainkey v=DKIM1; k=rsa; p=MIIB…\"`" + `
 After: ` + "`default._domainkey.example.com. TXT \"v=DKIM1; k=rsa; p=MIIB…\"`",
 		},
-		Applies: hasRecords, Run: ownerInValue,
+		Applies: hasText, Run: ownerInValue,
 	},
 	{
 		Meta: check.Meta{
 			ID: "dkim-wrong-name", Standard: check.DKIM, Severity: check.Error,
 			Title: "a key stands where no verifier looks",
 			Refs:  refs{rfc("3.6.2.1")},
-			Doc: `A DKIM key was found at the domain itself or directly at ` + "`_domainkey`" + `. Verifiers ask for
-` + "`<selector>._domainkey.<domain>`" + ` and nothing else, so this record has no effect: the name lost its selector, or the whole
-prefix, when it was typed.
+			Doc: `A DKIM key was found at the domain itself, directly at ` + "`_domainkey`" + `, or at a name that resembles the one of a selector
+in use. Verifiers ask for ` + "`<selector>._domainkey.<domain>`" + ` and nothing else, so this record has no effect: the name lost its
+selector or its prefix when it was typed, or a panel appended the domain a second time.
 
 **Fix.** Move the record to the name with the selector that the signer uses.
 
 Before: ` + "`_domainkey.example.com. TXT \"v=DKIM1; k=rsa; p=MIIB…\"`" + `
 After: ` + "`s202611a._domainkey.example.com. TXT \"v=DKIM1; k=rsa; p=MIIB…\"`",
 		},
-		Applies: hasRecords,
+		Applies: hasText,
 		Run: func(f *Facts, r *check.Reporter) {
 			for _, s := range f.Stray {
 				if _, owned := ownerOf(s.bad); owned || f.has(s.key) {
 					continue
 				}
-				r.Report(check.Finding{Subject: s.Name.String(), Record: s.Text, Scope: "stray " + s.Text,
-					Params: check.Params{"Name": s.Name.String()}})
+				finding := check.Finding{Subject: s.Name.String(), Record: s.Text, Scope: s.scope(f),
+					Params: check.Params{"Name": s.Name.String(), "Owner": ""}}
+				if s.Selector != "" {
+					owner := f.NodeTXT.Name.Child(s.Selector)
+					finding.Params["Owner"] = owner.String()
+					if s.Text != "" { // a private key is not to be published again
+						finding.Fix = &check.Fix{Records: []check.RecordChange{
+							{Name: s.Name.FQDN(), Type: "TXT", Old: []string{s.Text}, New: []string{}},
+							{Name: owner.FQDN(), Type: "TXT", Old: []string{}, New: []string{s.Text}},
+						}}
+					}
+				}
+				r.Report(finding)
 			}
 		},
 	},
+}
+
+// scope is that of the selector whose key this is, so that it explains why
+// there is none at the selector's own name.
+func (s *Stray) scope(f *Facts) string {
+	if s.Selector == "" {
+		return "stray " + s.Text
+	}
+	return string(f.NodeTXT.Name.Child(s.Selector)) + "#0"
 }
 
 func hasAlias(f *Facts) bool {
@@ -219,7 +239,7 @@ func ownerInValue(f *Facts, r *check.Reporter) {
 			owner = f.Domain.Child(strings.TrimSuffix(string(owner), "."))
 		}
 		r.Report(check.Finding{
-			Subject: s.Name.String(), Record: s.Text, Span: spanOf(p), Params: p.Params, Scope: "stray " + s.Text,
+			Subject: s.Name.String(), Record: s.Text, Span: spanOf(p), Params: p.Params, Scope: s.scope(f),
 			Fix: &check.Fix{Records: []check.RecordChange{
 				{Name: s.Name.FQDN(), Type: "TXT", Old: []string{s.Text}, New: []string{}},
 				{Name: owner.FQDN(), Type: "TXT", Old: []string{}, New: []string{p.Fix}},

@@ -2,6 +2,7 @@ package dkim
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
@@ -24,7 +25,7 @@ If mail really is unsigned, DMARC rests on SPF alone and breaks whenever a messa
 names the selector. Run again with ` + "`--selector mta2026`" + `. Without such a header, turn signing on at the provider.`,
 		},
 		Applies: func(f *Facts) bool {
-			return f.Profile.Sends() && f.Node != NodeMissing && len(f.Stray) == 0 &&
+			return f.Profile.Sends() && f.Node != NodeMissing && len(f.Stray) == 0 && !f.keyless() &&
 				!slices.ContainsFunc(f.Selectors, func(s *Selector) bool {
 					return s.dangling() || slices.ContainsFunc(s.records, func(r record) bool {
 						return slices.ContainsFunc(r.problems, func(p Problem) bool { return p.Rule == "dkim-cname-as-txt" })
@@ -54,8 +55,9 @@ After: ` + "`s202611a._domainkey.example.com. TXT \"v=DKIM1; k=rsa; p=MIIBIjANâ€
 	{
 		Meta: check.Meta{
 			ID: "dkim-existence-unknowable", Standard: check.DKIM, Severity: check.Info,
-			Title: "DNS does not tell whether selectors exist",
-			Refs:  refs{check.RFC(9824, ""), check.RFC(4592, "")},
+			Variants: variants{{Name: "wildcard", Severity: check.Info}},
+			Title:    "DNS does not tell whether selectors exist",
+			Refs:     refs{check.RFC(9824, ""), check.RFC(4592, "")},
 			Doc: `A selector made up for this audit was answered "no data" instead of "no such name". Either the servers deny every
 missing name that way (compact denial of existence, RFC 9824), or a wildcard of another type, such as ` + "`*.example.com A`" + `,
 covers the names below ` + "`_domainkey`" + `. Nothing is wrong with it, but "no data" then says nothing about selectors.
@@ -69,7 +71,11 @@ answered "no data"; after ` + "`--selector pm2026`" + `, one key found and judge
 			case wild == nil:
 				r.Unknown(f.Random.Error)
 			case wild.State == dns.StateNoData && len(wild.Answer.Chain) == 0:
-				r.Report(check.Finding{Subject: wild.Name.String(), Params: check.Params{"Name": wild.Name.String()}})
+				finding := check.Finding{Subject: wild.Name.String(), Params: check.Params{"Name": wild.Name.String(), "Domain": f.Domain.String()}}
+				if c := &f.Control; c.Found() || c.Answer != nil && len(c.Answer.Chain) > 0 {
+					finding.Variant = "wildcard"
+				}
+				r.Report(finding)
 			}
 		},
 	},
@@ -106,8 +112,8 @@ Before: SERVFAIL; after: NOERROR with one TXT record.`,
 		Meta: check.Meta{
 			ID: "dkim-selector-not-found", Standard: check.DKIM, Severity: check.Error,
 			Variants: variants{{Name: "observed", Severity: check.Notice}},
-			Title:    "no key at a selector that should have one",
-			Refs:     refs{rfc("6.1.2")},
+			Title:    "no key at a selector that should have one", CoveredBy: []string{"dkim-wrong-name", "dkim-value-has-owner-name"},
+			Refs: refs{rfc("6.1.2")},
 			Doc: `DNS was asked for this selector and answered that there is no TXT record. Every signature that names it fails with
 "no key for signature". A selector that only an old message or a report named may simply have been retired.
 
@@ -124,7 +130,7 @@ After: ` + "`s1._domainkey.example.com. TXT \"v=DKIM1; k=rsa; p=MIIBIjANâ€¦\"`",
 					continue
 				}
 				finding := check.Finding{Subject: s.Owner().String(), Scope: s.scope(0),
-					Params: check.Params{"Selector": s.Name, "Answer": string(s.Lookup.State)}}
+					Params: check.Params{"Selector": s.Name, "Answer": string(s.Lookup.State), "Near": f.near(s.Name)}}
 				if s.FoundBy == ByObserved {
 					finding.Variant = "observed"
 				}
@@ -196,7 +202,17 @@ func noneFound(f *Facts, r *check.Reporter) {
 		r.Unknown(f.FailedWith)
 		return
 	}
-	r.Unknown(check.Cause{Code: "no-selector-known", Params: check.Params{"Tried": len(f.Tried), "Domain": f.Domain.String()}})
+	params := check.Params{"Tried": len(f.Tried), "Domain": f.Domain.String()}
+	var vendors []string
+	for _, p := range f.Unguessable() {
+		vendors = append(vendors, p.Name)
+	}
+	if vendors != nil {
+		params["Providers"] = strings.Join(vendors, ", ")
+		r.Unknown(check.Cause{Code: "selector-unguessable", Params: params})
+		return
+	}
+	r.Unknown(check.Cause{Code: "no-selector-known", Params: params})
 }
 
 func nodeMissing(f *Facts, r *check.Reporter) {
@@ -271,4 +287,43 @@ func wildcardIs(statuses ...string) func(*Facts, *check.Reporter) {
 		r.Report(check.Finding{Subject: wildcardName(f).String(), Record: f.wild.Record,
 			Params: check.Params{"Name": f.wild.Lookup.Name.String(), "Text": shorten(f.wild.Record)}})
 	}
+}
+
+// near is a selector with a key whose name somebody may have confused with the
+// other one, "" without one.
+func (f *Facts) near(name string) string {
+	for _, s := range f.Selectors {
+		if s.Status != StatusFound || s.FoundBy == ByWildcard {
+			continue
+		}
+		a, b := strings.TrimRight(name, "0123456789"), strings.TrimRight(s.Name, "0123456789")
+		sameNumber := name[len(a):] == s.Name[len(b):]
+		switch {
+		case sameNumber && a != "" && b != "" && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a)):
+			return s.Name // s1 and selector1
+		case len(name) > 4 && len(s.Name) > 4 && oneEdit(name, s.Name):
+			return s.Name
+		}
+	}
+	return ""
+}
+
+// oneEdit tells whether one letter more, less or other makes a into b, or two
+// neighbours that changed places.
+func oneEdit(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	switch len(b) - len(a) {
+	case 0:
+		rest := min(i+1, len(a))
+		return a[rest:] == b[rest:] || i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+	case 1:
+		return a[i:] == b[i+1:]
+	}
+	return false
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/provider"
 )
 
 // setRules judge the keys of a domain together, and what else lives below _domainkey.
@@ -24,7 +25,7 @@ does not know Ed25519 sees no valid signature, and DMARC then rests on SPF alone
 Before: ` + "`e1._domainkey TXT \"v=DKIM1; k=ed25519; p=…\"`" + `
 After: the same, and ` + "`r1._domainkey TXT \"v=DKIM1; k=rsa; p=MIIBIjAN…\"`",
 		},
-		Applies: hasRecords,
+		Applies: (*Facts).anyInForce,
 		Run: func(f *Facts, r *check.Reporter) {
 			f.answered(r)
 			var names []string
@@ -38,6 +39,10 @@ After: the same, and ` + "`r1._domainkey TXT \"v=DKIM1; k=rsa; p=MIIBIjAN…\"`"
 			}
 			// A selector that got no answer may hold the RSA key.
 			untold := slices.ContainsFunc(f.Selectors, func(s *Selector) bool { return s.Status == StatusUnknown })
+			if f.FailedWith != nil {
+				r.Unknown(f.FailedWith) // a guess that got no answer may hold it, too
+				return
+			}
 			if names == nil || untold {
 				return
 			}
@@ -62,7 +67,55 @@ still signs. Aliases of a provider that point to one record, as during its roll-
 Before: ` + "`s1`" + ` and ` + "`s2`" + ` both with ` + "`p=MIIBIjAN…AQAB`" + `
 After: ` + "`s2`" + ` with a key of its own, ` + "`s1._domainkey TXT \"v=DKIM1; p=\"`",
 		},
-		Applies: hasRecords, Run: reusedKeys,
+		Applies: (*Facts).anyInForce, Run: reusedKeys,
+	},
+	{
+		Meta: check.Meta{
+			ID: "dkim-single-selector", Standard: check.DKIM, Severity: check.Info,
+			Title: "only one key in force is known",
+			Refs:  refs{rfc("3.1")},
+			Doc: `Of the selectors that were named, one has a key of the domain's own making in force, and no other was found. Nothing is
+wrong with it. Changing it then takes care: mail on its way carries signatures of the old key, so the new one has to be published
+beside it, at a selector of its own, before the signer switches.
+
+**What to do.** When the key is changed next, publish the new selector first, switch the signer, and revoke the old one after a week.
+` + "`postseal generate dkim`" + ` makes the new key.
+
+Before: ` + "`s202511a._domainkey`" + ` alone
+During the change: ` + "`s202511a._domainkey`" + ` and ` + "`s202611a._domainkey`",
+		},
+		Applies: (*Facts).anyInForce, Run: singleSelector,
+	},
+	{
+		Meta: check.Meta{
+			ID: "dkim-many-keys", Standard: check.DKIM, Severity: check.Notice,
+			Title: "more than ten keys are in force",
+			Refs:  refs{rfc("8.1")},
+			Doc: `Each key in force lets whoever holds its private half send mail in the domain's name that passes DKIM and DMARC. With more than
+ten of them, some usually belong to services that nobody uses any more.
+
+**Fix.** Find the owner of each selector; DMARC aggregate reports show which ones still sign. Delete or revoke the rest.
+
+Before: fourteen selectors, three of them seen in this month's reports
+After: ` + "`old1._domainkey TXT \"v=DKIM1; p=\"`" + ` for a month, then no record`,
+		},
+		Applies: (*Facts).anyInForce, Run: manyKeys,
+	},
+	{
+		Meta: check.Meta{
+			ID: "dkim-key-age", Standard: check.DKIM, Severity: check.Notice,
+			Title: "the key is more than a year old by its name",
+			Refs:  refs{rfc("3.1")},
+			Doc: `The selector carries a date, and it is more than twelve months ago. The longer a key is in use, the more backups, servers and
+people had a chance to copy it, and nobody notices a copy. Selectors of providers that carry the date of the account's creation,
+as Postmark's do, are only changed when somebody asks for it.
+
+**Fix.** Make a new key at a new selector, switch the signer, revoke the old one after a week.
+
+Before: ` + "`202307._domainkey TXT \"v=DKIM1; k=rsa; p=MIIB…\"`" + `
+After: ` + "`202611._domainkey TXT \"v=DKIM1; k=rsa; p=MIIB…\"`" + ` and ` + "`202307._domainkey TXT \"v=DKIM1; p=\"`",
+		},
+		Applies: func(f *Facts) bool { return !f.At.IsZero() && f.anyInForce() }, Run: keyAge,
 	},
 	{
 		Meta: check.Meta{
@@ -126,11 +179,78 @@ After: ` + "`_dmarc.example.com. TXT \"v=DMARC1; p=reject; rua=mailto:dmarc@exam
 	},
 }
 
+// many keys in force are more than a domain is likely to need.
+const many = 10
+
+// anyInForce tells whether there is a key that rules over all keys can look at,
+// or may be behind a look-up that failed.
+func (f *Facts) anyInForce() bool {
+	return f.FailedWith != nil || slices.ContainsFunc(f.Selectors, func(s *Selector) bool {
+		return s.Status == StatusFound || s.Status == StatusUnknown
+	})
+}
+
+// inForce are the selectors with a key in force; the rule learns what failed.
+func (f *Facts) inForce(r *check.Reporter) []*Selector {
+	var list []*Selector
+	for _, s := range f.answered(r) {
+		if s.Status == StatusFound && s.FoundBy != ByWildcard {
+			list = append(list, s)
+		}
+	}
+	if len(list) == 0 && f.FailedWith != nil {
+		r.Unknown(f.FailedWith)
+	}
+	return list
+}
+
+// singleSelector speaks only where somebody told the selectors: of guesses
+// nobody knows whether they are all.
+func singleSelector(f *Facts, r *check.Reporter) {
+	list := f.inForce(r)
+	if len(list) != 1 || !list[0].Usable || list[0].FoundBy != ByNamed && list[0].FoundBy != ByNSEC || list[0].CNAME != "" || provider.BySelector(list[0].Name) != nil ||
+		slices.ContainsFunc(f.Selectors, func(s *Selector) bool { return s.Status == StatusUnknown }) {
+		return
+	}
+	s := list[0]
+	r.Report(check.Finding{Subject: s.Owner().String(), Scope: s.scope(0), Params: check.Params{"Selector": s.Name}})
+}
+
+func manyKeys(f *Facts, r *check.Reporter) {
+	list := f.inForce(r)
+	if len(list) <= many {
+		return
+	}
+	var names []string
+	for _, s := range list {
+		name := s.Name
+		if s.Provider != "" {
+			name += " (" + s.Provider + ")"
+		}
+		names = append(names, name)
+	}
+	r.Report(check.Finding{Subject: f.NodeTXT.Name.String(), Params: check.Params{"Count": len(list), "Selectors": strings.Join(names, ", ")}})
+}
+
+func keyAge(f *Facts, r *check.Reporter) {
+	for _, s := range f.inForce(r) {
+		if s.CNAME != "" || provider.BySelector(s.Name) != nil {
+			continue // its provider changes the key behind the name
+		}
+		date, ok := dateIn(s.Name, f.At)
+		if !ok || !date.AddDate(1, 0, 0).Before(f.At) {
+			continue
+		}
+		r.Report(check.Finding{Subject: s.Owner().String(), Scope: s.scope(0), Record: s.Record,
+			Params: check.Params{"Selector": s.Name, "Date": date.Format("2006-01-02")}})
+	}
+}
+
 func reusedKeys(f *Facts, r *check.Reporter) {
 	byKey := map[string][]*Selector{}
 	var order []string
-	for _, s := range f.answered(r) {
-		if s.Fingerprint == "" || s.Status != StatusFound || s.FoundBy == ByWildcard {
+	for _, s := range f.inForce(r) {
+		if s.Fingerprint == "" {
 			continue
 		}
 		if byKey[s.Fingerprint] == nil {

@@ -103,6 +103,24 @@ func ByDKIMTarget(target dns.Name) *Provider {
 	return longest(target, func(p *Provider) []string { return p.DKIMTargets })
 }
 
+// generic are selectors of some provider that others choose, too.
+var generic = []string{"s1", "s2", "k1", "k2", "k3", "mail", "dkim", "smtp", "api", "mx", "dk", "fs", "cm", "pm", "ml",
+	"key1", "key2", "key3", "krs", "pic", "cka", "sender", "st", "st2"}
+
+// BySelector gives the provider that a selector's name belongs to where the
+// name says so by itself, or nil. A DKIM alias tells more: see ByDKIMTarget.
+func BySelector(name string) *Provider {
+	if slices.Contains(generic, name) {
+		return nil
+	}
+	for i := range table {
+		if slices.Contains(table[i].Selectors, name) {
+			return &table[i]
+		}
+	}
+	return nil
+}
+
 // OldTarget tells whether a DKIM alias has the provider's older form.
 func (p *Provider) OldTarget(target dns.Name) bool {
 	return slices.ContainsFunc(p.OldTargets, func(s string) bool { return target.IsUnder(dns.Name(s)) })

@@ -1,0 +1,48 @@
+package audit
+
+import (
+	"slices"
+
+	"github.com/postseal/postseal/dkim"
+	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/mx"
+	"github.com/postseal/postseal/spf"
+)
+
+// Hints are what MX and SPF tell DKIM about the domain's providers. Either may
+// be nil.
+func Hints(hosts *mx.Facts, record *spf.Facts) dkim.Hints {
+	var h dkim.Hints
+	if hosts != nil {
+		h.MX = hosts.Names()
+		if hosts.Lookup.Unknown() {
+			h.Untold = hosts.Lookup.Error
+		}
+	}
+	if record != nil {
+		h.SPF = record.IncludeTargets()
+		h.TXT = record.OtherTXT
+		if record.InForce() != nil && record.Tree != nil {
+			h.Own = chosen(record.Tree.Terms, nil)
+		}
+		if err := record.Unanswered(); err != nil {
+			h.Untold = err
+		}
+	}
+	return h
+}
+
+// chosen are the includes of the domain's own record, and of the one that it
+// redirects to: a redirect's record stands for the domain's.
+func chosen(terms []*spf.Term, list []dns.Name) []dns.Name {
+	for _, t := range terms {
+		if t.Kind != spf.Include && t.Kind != spf.Redirect || t.Target == "" || slices.Contains(list, t.Target) {
+			continue
+		}
+		list = append(list, t.Target)
+		if t.Kind == spf.Redirect {
+			list = chosen(t.Children, list)
+		}
+	}
+	return list
+}
