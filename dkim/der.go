@@ -23,6 +23,9 @@ const (
 	derContext0  = 0xA0
 )
 
+// maxAnnounced stands for every longer length: no record holds so much.
+const maxAnnounced = 1 << 30
+
 // tlv is one tag-length-value.
 type tlv struct {
 	tag  byte
@@ -84,10 +87,11 @@ func (s *structure) readTLV(b []byte) (t tlv, declared int, ok bool) {
 		if octets > 4 || len(b) < 2+octets {
 			return tlv{}, 0, false
 		}
-		n = 0
+		announced := uint32(0)
 		for _, c := range b[2 : 2+octets] {
-			n = n<<8 | int(c)
+			announced = announced<<8 | uint32(c)
 		}
+		n = int(min(announced, maxAnnounced)) // an int may have 32 bits
 		if n < 0x80 || b[2] == 0 {
 			s.note("length not in its shortest form")
 		}

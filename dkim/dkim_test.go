@@ -18,7 +18,8 @@ import (
 // TestRules runs the case files. Setup keys: domain, profile, selectors and
 // observed (names, separated by spaces), now (a day), and what tells providers:
 // hint-txt (a verification token), hint-spf (a name in the domain's record),
-// hint-nested (one in an include), hint-mx.
+// hint-nested (one in an include), hint-mx. weak-keys and together are in
+// shape_test.go.
 func TestRules(t *testing.T) {
 	ruletest.Run(t, Rules, func(t *testing.T, c *ruletest.Case) *Facts {
 		opts := Options{Selectors: strings.Fields(c.Setup["selectors"]), Observed: strings.Fields(c.Setup["observed"])}
@@ -44,11 +45,13 @@ func TestRules(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		opts.WeakKeys = weakListOf(t, c)
 		f, err := Gather(t.Context(), dnstest.New(t, c.Zone()), dns.Name(c.Domain()), opts)
 		if err != nil {
 			t.Fatal(err)
 		}
 		f.Profile = c.Profile()
+		compareWith(t, c, f)
 		return f
 	})
 }

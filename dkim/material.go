@@ -20,6 +20,9 @@ const maxKeyText = 16 << 10
 func (p *parser) material() {
 	e, i := p.find("p")
 	if i < 0 {
+		if p.all > len(p.list) {
+			return // it may stand further on
+		}
 		p.add(Problem{Rule: "dkim-p-missing", Span: p.src.span(0, len(p.src.text)), refused: true})
 		return
 	}
@@ -31,9 +34,6 @@ func (p *parser) material() {
 	case value == "":
 		p.key.Revoked = true
 		p.add(Problem{Rule: "dkim-revoked", Span: p.src.span(e.start, e.end)})
-		return
-	case privateKeyText(value):
-		p.add(Problem{Rule: "dkim-p-private-key", Span: span, refused: true, Params: check.Params{"Form": "PEM"}})
 		return
 	case pemText(value):
 		p.pem(e, span)
@@ -55,7 +55,7 @@ func (p *parser) material() {
 	default:
 		p.der(e, span, data)
 	}
-	if bad == nil || p.reports("dkim-p-truncated") || p.reports("dkim-p-private-key") || p.reports("dkim-p-certificate") {
+	if bad == nil || p.reports("dkim-p-truncated") || p.reports("dkim-p-certificate") {
 		p.key.Data = data
 		return
 	}
@@ -67,11 +67,6 @@ func (p *parser) material() {
 
 func (p *parser) reports(rule string) bool {
 	return slices.ContainsFunc(p.problems, func(q Problem) bool { return q.Rule == rule })
-}
-
-func privateKeyText(s string) bool {
-	return strings.Contains(s, "PRIVATE KEY-") || strings.Contains(s, "BEGIN OPENSSH PRIVATE") ||
-		strings.Contains(strings.Join(strings.Fields(s), ""), "PRIVATEKEY--")
 }
 
 func pemText(s string) bool {
@@ -200,17 +195,11 @@ func (p *parser) ed25519(span check.Span, data []byte) {
 // der reads the structure in "p" and reports what keeps it from being an RSA key.
 func (p *parser) der(e element, span check.Span, data []byte) {
 	s, ok := inspect(data)
-	if bytes.HasPrefix(data, []byte("openssh-key-v1\x00")) {
-		s, ok = &structure{form: formPrivate, declared: len(data), present: len(data)}, true
-	}
 	params := func(more check.Params) check.Params {
 		more["Type"], more["Octets"] = p.key.Type, len(data)
 		return more
 	}
 	switch {
-	case ok && s.form == formPrivate:
-		p.add(Problem{Rule: "dkim-p-private-key", Span: span, refused: true, Params: check.Params{"Form": "DER"}})
-		return
 	case ok && (s.form == formCertificate || s.form == formRequest):
 		q := Problem{Rule: "dkim-p-certificate", Span: span, refused: true, Params: params(check.Params{"Form": string(s.form)})}
 		if inner, ok := inspect(s.spki); ok && inner.form == formSPKI && inner.oid == oidRSA && !inner.truncated() {
@@ -302,8 +291,10 @@ func (p *parser) exponent(span check.Span, e []byte) {
 		shown = big.NewInt(n).String()
 	}
 	params := check.Params{"Exponent": shown}
+	modulus := p.key.modulus
 	switch {
-	case n < 3 || e[len(e)-1]&1 == 0:
+	case n < 3, e[len(e)-1]&1 == 0, len(e) > len(modulus), len(e) == len(modulus) && bytes.Compare(e, modulus) >= 0:
+		// RFC 8017 §3.1: odd, and between 3 and n-1.
 		p.add(Problem{Rule: "dkim-rsa-exponent-invalid", Span: span, Params: params, weak: true})
 	case n < 65537:
 		p.add(Problem{Rule: "dkim-rsa-exponent-small", Span: span, Params: params})

@@ -30,10 +30,19 @@ func ParseKey(text string) (*Key, []Problem) {
 		p.key.unusable = true
 		return p.key, p.problems
 	}
-	fixed, repairs := repair(original)
+	ordered, swap := inOrder(original)
+	fixed, repairs := repair(ordered)
+	if swap != nil {
+		repairs = append([]Problem{*swap}, repairs...)
+	}
 	p.src, p.list = fixed, elements(fixed)
-	p.list = p.list[:min(len(p.list), maxElements)]
+	p.all = len(p.list)
+	p.list = p.list[:min(p.all, maxElements)]
 	p.key.keyish = p.isKey()
+	if p.secret(original) {
+		p.key.keyish, p.key.unusable = true, true
+		return p.key, p.problems
+	}
 	if !p.key.keyish {
 		p.key.unusable = true
 		p.notAKey(text)
@@ -69,6 +78,7 @@ type parser struct {
 	key      *Key
 	src      source // after repair
 	list     []element
+	all      int // elements there are; the list has the first of them
 	problems []Problem
 	count    map[string]int // problems by rule
 }
@@ -85,11 +95,6 @@ func (p *parser) add(q Problem) {
 
 // notAKey says so of text that nobody can take for a key record.
 func (p *parser) notAKey(text string) {
-	if privateKeyText(text) {
-		p.add(Problem{Rule: "dkim-p-private-key", Span: trimmed(text), refused: true, Params: check.Params{"Form": "PEM"}})
-		p.key.keyish = true
-		return
-	}
 	p.add(Problem{Rule: "dkim-not-a-key", Span: trimmed(text), refused: true})
 }
 
@@ -162,6 +167,11 @@ var tagName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`) // RFC 6376 §3.2
 // tagList holds the elements to RFC 6376 §3.2.
 func (p *parser) tagList() {
 	seen := map[string]element{}
+	if p.all > len(p.list) {
+		end := len(p.src.text)
+		p.add(Problem{Rule: "dkim-tag-malformed", Variant: "many", Span: p.src.span(min(p.list[len(p.list)-1].end+1, end), end), refused: true,
+			Params: check.Params{"Count": p.all, "Most": len(p.list)}})
+	}
 	for i, e := range p.list {
 		name := e.name(p.src)
 		switch {

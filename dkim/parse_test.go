@@ -278,6 +278,8 @@ func TestHostileKeys(t *testing.T) {
 	}
 	smooth := new(big.Int).Exp(big.NewInt(1048573), big.NewInt(102), nil)
 	f4 := big.NewInt(65537)
+	long := new(big.Int).Rsh(rsaKey().N, 48)
+	long.SetBit(long, 0, 1)
 	for _, c := range []struct {
 		name, text string
 		want       []string
@@ -288,7 +290,8 @@ func TestHostileKeys(t *testing.T) {
 		{"exponent 1", "v=DKIM1; p=" + spki(rsaKey().N, one), []string{"rsa-exponent-invalid"}},
 		{"exponent 2", "v=DKIM1; p=" + spki(rsaKey().N, big.NewInt(2)), []string{"rsa-exponent-invalid"}},
 		{"exponent 2^33+1", "v=DKIM1; p=" + spki(rsaKey().N, big.NewInt(1<<33+1)), []string{"rsa-exponent-large"}},
-		{"exponent of 2000 bits", "v=DKIM1; p=" + spki(rsaKey().N, new(big.Int).Rsh(rsaKey().N, 48).SetBit(rsaKey().N, 0, 1)), []string{"rsa-exponent-large"}},
+		{"exponent of 2000 bits", "v=DKIM1; p=" + spki(rsaKey().N, long), []string{"rsa-exponent-large"}},
+		{"exponent as long as the modulus", "v=DKIM1; p=" + spki(rsaKey().N, rsaKey().N), []string{"rsa-exponent-invalid"}},
 		{"square", "v=DKIM1; p=" + spki(square, f4), []string{"rsa-trivial-factor"}},
 		{"close primes", "v=DKIM1; p=" + spki(new(big.Int).Mul(p, next), f4), []string{"rsa-fermat"}},
 		{"smooth", "v=DKIM1; p=" + spki(smooth, f4), nil},

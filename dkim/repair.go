@@ -3,6 +3,7 @@ package dkim
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -24,6 +25,32 @@ func repair(s source) (source, []Problem) {
 	}
 	return s, problems
 }
+
+// inOrder puts the strings of a record into order whose end stands before its
+// beginning: two fields of a panel, filled the wrong way round. It is believed
+// only where the text so put together is a whole key.
+func inOrder(s source) (source, *Problem) {
+	at := strings.Index(s.text, "v=DKIM1")
+	if at < 4 {
+		return s, nil
+	}
+	end, _, _ := strings.Cut(s.text[:at], ";")
+	if end = strings.Trim(end, fws); strings.Trim(strings.TrimRight(end, "="), base64Alphabet+fws) != "" {
+		return s, nil
+	}
+	turned := s.text[at:] + s.text[:at]
+	k, problems := ParseKey(turned) // begins with the version: it is not turned again
+	if k.Bits == 0 || slices.ContainsFunc(problems, func(p Problem) bool { return p.refused }) {
+		return s, nil
+	}
+	out := source{text: turned, size: s.size, at: make([]int, 0, len(turned))}
+	for i := range len(turned) {
+		out.at = append(out.at, s.place((i+at)%len(turned)))
+	}
+	return out, &Problem{Rule: "dkim-p-truncated", Variant: "order", Verb: "order", Span: s.span(0, at), refused: true}
+}
+
+const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 // ownerPrefix is an owner name, as a zone file or a panel shows it, in front of a record.
 var ownerPrefix = regexp.MustCompile(`(?i)^[\s"']*([a-z0-9_.-]*_domainkey[a-z0-9_.-]*)(?:\s+(?:[0-9]+\s+)?(?:in\s+)?txt)?(?:\s*[:=]\s*|\s+)["'(]*\s*(?:v|k|p|h|s|t|n|g)\s*=`)

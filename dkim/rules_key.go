@@ -49,10 +49,12 @@ After: ` + "`p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A`" + ` and so on to ` + "`IDAQAB`
 	}),
 	keyRule(check.Meta{
 		ID: "dkim-p-truncated", Severity: check.Error,
-		Title: "the key is cut short",
-		Refs:  refs{rfc("3.6.1")},
+		Variants: variants{{Name: "order", Severity: check.Error}},
+		Title:    "the key is cut short",
+		Refs:     refs{rfc("3.6.1"), rfc("3.6.2.2")},
 		Doc: `The key says how long it is, and that many octets are not there. Most often a panel cut the value at 255 characters, the limit
-of one character-string: a record with a 2048-bit key has about 410. No verifier can use what is left.
+of one character-string: a record with a 2048-bit key has about 410. No verifier can use what is left. The same happens when
+the strings of a long value were entered in the wrong order: they are joined as they stand.
 
 **Fix.** Publish the whole value. If the field takes only 255 characters, the value goes in as two strings of one record.
 

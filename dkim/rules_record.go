@@ -118,9 +118,10 @@ After: ` + "`v=DKIM1; k=rsa; p=MIIB…`",
 	}),
 	keyRule(check.Meta{
 		ID: "dkim-tag-malformed", Severity: check.Error,
-		Variants: variants{{Name: "empty", Severity: check.Error}, {Name: "bare", Severity: check.Error}, {Name: "name", Severity: check.Error}},
-		Title:    "an element is no tag",
-		Refs:     refs{rfc("3.2")},
+		Variants: variants{{Name: "empty", Severity: check.Error}, {Name: "bare", Severity: check.Error}, {Name: "name", Severity: check.Error},
+			{Name: "many", Severity: check.Error}},
+		Title: "an element is no tag",
+		Refs:  refs{rfc("3.2")},
 		Doc: `Every element of the list must be ` + "`name=value`" + `, with a name that begins with a letter. An element without an equals sign, an
 odd name, or nothing between two semicolons makes the list invalid for strict verifiers. One semicolon at the very end
 is fine.

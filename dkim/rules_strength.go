@@ -75,7 +75,7 @@ Before: 2047 bits; after: 2048 bits.`,
 		ID: "dkim-rsa-exponent-invalid", Severity: check.Error,
 		Title: "an RSA exponent that cannot work",
 		Refs:  refs{check.RFC(8017, "3.1")},
-		Doc: `The public exponent of an RSA key is odd and at least 3. With 1 every message is its own signature, and with an even number
+		Doc: `The public exponent of an RSA key is odd, at least 3 and less than the modulus. With 1 every message is its own signature, and with an even number
 nothing can be signed so that it verifies. The key is a damaged copy or was made by broken software.
 
 **Fix.** Make a new key under a new selector; every current tool uses 65537.
@@ -148,10 +148,12 @@ After: a key made by ` + "`postseal generate dkim`",
 	}),
 	keyRule(check.Meta{
 		ID: "dkim-known-public-key", Severity: check.Error,
-		Title: "the private half of the key is printed in a standard",
-		Refs:  refs{rfc("C"), check.RFC(8463, "A")},
+		Variants: variants{{Name: "listed", Severity: check.Error}},
+		Title:    "the private half of the key is public",
+		Refs:     refs{rfc("C"), check.RFC(8463, "A")},
 		Doc: `This is the example key of a standard, and its private half is printed beside it. Anybody can sign mail as this domain with it,
-and receivers will accept the signature. It got here by copying an example instead of making a key.
+and receivers will accept the signature. It got here by copying an example instead of making a key. With
+` + "`--weak-keys`" + ` keys are found too whose private halves lie in public collections: of test suites, firmware, repositories.
 
 **Fix.** Make your own key under a new selector, switch the signer, and revoke this one at once.
 

@@ -102,18 +102,23 @@ then the right name may be missing, which another check reports.
 Before: ` + "`v=DKIM1; h=sha256:sha512; p=MIIB…`" + `
 After: ` + "`v=DKIM1; h=sha256; p=MIIB…`",
 	}),
-	keyRule(check.Meta{
-		ID: "dkim-s-excludes-email", Severity: check.Error,
-		Title: "the key is not for mail",
-		Refs:  refs{rfc("3.6.1"), check.RFC(8460, "3")},
-		Doc: `` + "`s=`" + ` lists the services that may use the key, and neither ` + "`email`" + ` nor ` + "`*`" + ` is among them. Verifiers of mail must ignore the
-record. A key that only signs TLS reports rightly says ` + "`s=tlsrpt`" + `; do not sign mail with it.
+	{
+		Meta: check.Meta{
+			ID: "dkim-s-excludes-email", Standard: check.DKIM, Severity: check.Error,
+			Variants: variants{{Name: "tlsrpt", Severity: check.Info}},
+			Title:    "the key is not for mail",
+			Refs:     refs{rfc("3.6.1"), check.RFC(8460, "3")},
+			Doc: `` + "`s=`" + ` lists the services that may use the key, and neither ` + "`email`" + ` nor ` + "`*`" + ` is among them. Verifiers of mail must ignore the
+record. A key that only signs TLS reports rightly says ` + "`s=tlsrpt`" + `; do not sign mail with it. Where another key signs the
+mail, or the selector's name speaks of TLS reports, it is only mentioned.
 
 **Fix.** Drop the tag if the key is for mail.
 
 Before: ` + "`v=DKIM1; s=tlsrpt; k=rsa; p=MIIB…`" + `
 After: ` + "`v=DKIM1; k=rsa; p=MIIB…`",
-	}),
+		},
+		Applies: hasRecords, Run: excludesMail,
+	},
 	keyRule(check.Meta{
 		ID: "dkim-t-testing", Severity: check.Warning,
 		Title: "the key is in testing mode",
@@ -175,4 +180,23 @@ of today ignore it. An old verifier that still obeys an *empty* ` + "`g=`" + ` m
 Before: ` + "`v=DKIM1; g=*; k=rsa; p=MIIB…`" + `
 After: ` + "`v=DKIM1; k=rsa; p=MIIB…`",
 	}),
+}
+
+// excludesMail takes a key for TLS reports for what it says it is, unless
+// somebody said that mail is signed with it.
+func excludesMail(f *Facts, r *check.Reporter) {
+	const id = "dkim-s-excludes-email"
+	for _, s := range f.answered(r) {
+		for i, rec := range s.records {
+			for _, p := range rec.problems {
+				if p.Rule != id || rec.extra {
+					continue
+				}
+				if i == 0 && f.forReports(s) {
+					p.Variant, p.Fix = "tlsrpt", ""
+				}
+				report(f, r, s, i, p)
+			}
+		}
+	}
 }

@@ -218,6 +218,7 @@ func (f *Facts) search(list *WeakKeys) {
 			default:
 				p.Rule, p.Variant = "dkim-known-public-key", "listed"
 			}
+			r.problems = slices.DeleteFunc(r.problems, func(p Problem) bool { return p.Rule == "dkim-ed25519-present" })
 			r.problems = append(r.problems, p)
 			r.key.unusable = true
 			if s.key == r.key {
