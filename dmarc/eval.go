@@ -79,7 +79,8 @@ type Outcome struct {
 	Cause                string        `json:"cause"`   // of temperror: the look-up that failed
 	Broken               bool          `json:"broken"`  // the record's policy tags are broken: it counts as p=none, or as nothing
 	RFC7489              LegacyOutcome `json:"rfc7489"` // what a receiver of the old standard would do
-	Steps                []*Step       `json:"steps"`
+	Walk                 []TraceStep   `json:"steps"`   // from the Author Domain
+	Steps                []*Step       `json:"-"`
 
 	failed *dns.Error
 }
@@ -127,7 +128,8 @@ func Eval(ctx context.Context, r dns.Resolver, q Query) *Outcome {
 
 	o := &Outcome{
 		From: q.From, Disposition: "none", OrganizationalDomain: in.Discovery.OrganizationalDomain,
-		Policy: in.Policy, Exists: in.Exists.State, Identifiers: ids, Steps: in.Discovery.Steps,
+		Policy: in.Policy, Exists: in.Exists.State, Identifiers: ids,
+		Walk: traceSteps(in.Discovery), Steps: in.Discovery.Steps,
 	}
 	var rec *Record
 	if p := in.Discovery.Policy; p != nil {

@@ -6,6 +6,8 @@ import "github.com/spf13/cobra"
 func newDMARCCmd(s *streams) *cobra.Command {
 	return group("dmarc", "Look at DMARC in depth: the tree walk, one message, the way to reject, reports",
 		newDMARCWalkCmd(s),
+		newDMARCEvalCmd(s),
 		newDMARCRolloutCmd(s),
+		newDMARCReportsCmd(s),
 	)
 }
