@@ -8,6 +8,5 @@ func newDMARCCmd(s *streams) *cobra.Command {
 		newDMARCWalkCmd(s),
 		newDMARCEvalCmd(s),
 		newDMARCRolloutCmd(s),
-		newDMARCReportsCmd(s),
 	)
 }
