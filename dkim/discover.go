@@ -95,7 +95,7 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, opts Options) 
 	g.more(ctx, f, opts, hints)
 	g.wg.Wait()
 	g.neighbours(ctx)
-	if f.Random.State == dns.StateNoData && len(f.Random.Answer.Chain) == 0 {
+	if empty(&f.Random) {
 		f.Control = dns.Lookup{Name: domain.Child(plain), Type: dns.TypeA}
 		g.run(ctx, func() { f.Control = ask(ctx, g.r, domain.Child(plain), dns.TypeA) })
 	}
@@ -242,7 +242,7 @@ func (g *gatherer) more(ctx context.Context, f *Facts, opts Options, hints Hints
 	case g.any(), f.Random.Found(), f.node(g.found) == NodeMissing:
 		return
 	}
-	hidden := f.NodeTXT.State == dns.StateNoData && f.Random.State == dns.StateNXDomain && !g.any()
+	hidden := empty(&f.NodeTXT) && denied(&f.Random) && !g.any()
 	var dated []string
 	if hidden || g.anyDated(opts) {
 		dated = datedNames(opts.Now)

@@ -217,6 +217,15 @@ func (f *Facts) Unanswered() error {
 	return nil
 }
 
+// Silent is the failure that kept most selectors from being looked up, nil where
+// most were answered.
+func (f *Facts) Silent() error {
+	if f.FailedWith != nil && 2*len(f.Failed) > len(f.Tried) {
+		return f.FailedWith
+	}
+	return f.Unanswered()
+}
+
 // Hygiene tells whether no selector is in testing mode, broken or doubled.
 func (f *Facts) Hygiene() bool {
 	return !slices.ContainsFunc(f.Selectors, func(s *Selector) bool {

@@ -24,7 +24,7 @@ func (f *Facts) keep(asked []*Selector, apex *dns.Lookup) {
 				f.FailedWith = s.Lookup.Error
 			}
 		case guessed && s.Status == StatusMissing && s.CNAME == "" && !s.loops():
-		case guessed && sameAnswer(wild, &s.Lookup):
+		case guessed && (sameAnswer(wild, &s.Lookup) || s.loops() && loops(&f.Random)):
 		default:
 			f.Selectors = append(f.Selectors, s)
 		}
@@ -139,18 +139,28 @@ func (f *Facts) node(asked []*Selector) string {
 		}
 	}
 	switch {
-	case f.NodeTXT.State == dns.StateNXDomain && answered:
+	case denied(&f.NodeTXT) && answered:
 		return NodeExists // a server that denies empty non-terminals, against RFC 8020
-	case f.NodeTXT.State == dns.StateNXDomain && failed:
+	case denied(&f.NodeTXT) && failed:
 		return NodeUnknown
-	case f.NodeTXT.State == dns.StateNXDomain:
+	case denied(&f.NodeTXT):
 		return NodeMissing
-	case f.Random.State == dns.StateNXDomain && (f.NodeTXT.State == dns.StateNoData || f.NodeTXT.Found()):
+	case denied(&f.Random) && (empty(&f.NodeTXT) || f.NodeTXT.Found()):
 		return NodeExists
-	case f.Random.Found() && f.NodeTXT.State == dns.StateNoData:
+	case f.Random.Found() && empty(&f.NodeTXT):
 		return NodeExists // *._domainkey
 	}
 	return NodeUnknown
+}
+
+// denied and empty tell what the name itself was answered, not a name that an
+// alias at it leads to.
+func denied(l *dns.Lookup) bool {
+	return l.State == dns.StateNXDomain && len(l.Answer.Chain) == 0
+}
+
+func empty(l *dns.Lookup) bool {
+	return l.State == dns.StateNoData && len(l.Answer.Chain) == 0
 }
 
 // read parses what the selector's look-up brought.

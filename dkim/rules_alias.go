@@ -163,9 +163,9 @@ func hasAlias(f *Facts) bool {
 // dangling tells whether the selector is an alias that leads to nothing.
 func (s *Selector) dangling() bool { return s.CNAME != "" && s.Lookup.Absent() || s.loops() }
 
-func (s *Selector) loops() bool {
-	return s.Lookup.Error != nil && s.Lookup.Error.Kind == dns.Loop
-}
+func (s *Selector) loops() bool { return loops(&s.Lookup) }
+
+func loops(l *dns.Lookup) bool { return l.Error != nil && l.Error.Kind == dns.Loop }
 
 // pending tells whether a dangling alias waits for its provider: it leads into
 // a known one's zone, and none of that provider's selectors has a key.

@@ -219,9 +219,9 @@ func nodeMissing(f *Facts, r *check.Reporter) {
 	switch {
 	case f.NodeTXT.Unknown():
 		r.Unknown(f.NodeTXT.Error)
-	case f.Node == NodeUnknown && f.NodeTXT.State == dns.StateNXDomain && f.FailedWith != nil:
+	case f.Node == NodeUnknown && denied(&f.NodeTXT) && f.FailedWith != nil:
 		r.Unknown(f.FailedWith) // the usual selectors have to confirm it
-	case f.Node == NodeUnknown && f.NodeTXT.State == dns.StateNXDomain:
+	case f.Node == NodeUnknown && denied(&f.NodeTXT):
 		for _, l := range []*dns.Lookup{&f.Random, &f.Dotted, &f.ADSP, &f.Report} {
 			if l.Unknown() {
 				r.Unknown(l.Error)
@@ -250,7 +250,7 @@ func nodeEmpty(f *Facts, r *check.Reporter) {
 	something := slices.ContainsFunc(f.Selectors, func(s *Selector) bool {
 		return s.Status != StatusMissing || s.dangling()
 	})
-	if f.NodeTXT.State == dns.StateNoData && f.Random.State == dns.StateNXDomain && !something &&
+	if empty(&f.NodeTXT) && denied(&f.Random) && !something &&
 		f.ADSP.State == dns.StateNXDomain && f.Report.State == dns.StateNXDomain {
 		r.Report(check.Finding{Subject: f.NodeTXT.Name.String(), Params: check.Params{"Name": f.NodeTXT.Name.String(), "Tried": len(f.Tried)}})
 	}

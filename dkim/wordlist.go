@@ -1,6 +1,7 @@
 package dkim
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,7 +33,7 @@ var moreWords = strings.Fields(`
 // deepWords are numbered families, key sizes and plain words, for who has time.
 var deepWords = slices.Concat(
 	family("selector", 3, 9), family("s", 4, 9), family("k", 5, 9), family("dk", 1, 9), family("dkim", 4, 9),
-	family("key", 4, 9), family("sel", 1, 3), family("sig", 2, 3), family("default", 1, 3), family("mail", 1, 3),
+	family("key", 4, 9), family("sel", 1, 3), family("sig", 2, 3), family("default", 1, 3), family("mail", 1, 1), family("mail", 3, 3),
 	family("smtp", 1, 3), strings.Fields(`
 	s1024 s2048 1024 2048 rsa ed25519 ed rsa2048 spop1024 spop2048 private signer main prod server domk
 	domainkey public test news marketing notify transactional newsletter mta mta1 mta2 web website www dk x y`))
@@ -103,28 +104,26 @@ func siblings(name string, alias bool) []string {
 	word := strings.TrimRight(head, "0123456789")
 	digits := head[len(word):]
 	switch {
-	case word == "" || len(digits) > 3:
-		return nil // a number or a date, not one of a few
+	case word == "":
+		return nil // a number or a date
 	case digits == "" && alias:
 		return []string{word + "2" + tail}
 	case digits == "":
 		return nil
 	}
 	n, err := strconv.Atoi(digits)
-	if err != nil {
-		return nil
+	if err != nil || n > 99 {
+		return nil // not one of a few
+	}
+	width := 0 // of numbers that are filled up with zeros
+	if digits[0] == '0' {
+		width = len(digits)
 	}
 	var list []string
 	for _, k := range []int{n + 1, n - 1} {
-		if k < 0 {
-			continue
+		if k > 0 {
+			list = append(list, fmt.Sprintf("%s%0*d%s", word, width, k, tail))
 		}
-		s := strconv.Itoa(k)
-		s = strings.Repeat("0", max(0, len(digits)-len(s))) + s
-		if k == 0 && len(digits) == 1 {
-			continue
-		}
-		list = append(list, word+s+tail)
 	}
 	return list
 }
