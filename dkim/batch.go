@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	// maxBatch bounds the moduli that are compared. The root of the product tree
-	// has as many octets as all of them together; ten thousand keys of 2048 bits
-	// cost seconds.
-	maxBatch = 10_000
+	// maxBatchBits bounds the moduli that are compared, by their length together,
+	// which is that of the product tree's root: five thousand keys of 2048 bits
+	// cost some seconds, and twice as many three times that.
+	maxBatchBits = 5000 * 2048
 	// maxPairs bounds the divisors that tell who shares a prime with whom.
 	maxPairs = 100_000
 	// maxNamedShared bounds the names in one finding.
@@ -36,9 +36,8 @@ type shared struct {
 // dkim-rsa-shared-prime and dkim-key-shared-domains do not apply. Nil facts are
 // skipped, and the order of the list does not matter.
 //
-// Moduli over 8192 bits are left out. Of more than 10,000 different ones only
-// so many are compared with each other: cut a larger fleet into several calls, or
-// call it for the domains whose keys are new.
+// Moduli over 8192 bits are left out, and primes are looked for among the first
+// ten million bits of moduli, 5,000 different keys of 2048 bits.
 func Batch(list []*Facts) {
 	list = slices.DeleteFunc(slices.Clone(list), func(f *Facts) bool { return f == nil })
 	slices.SortStableFunc(list, func(a, b *Facts) int { return cmp.Compare(a.Domain, b.Domain) })
@@ -58,10 +57,12 @@ func Batch(list []*Facts) {
 	}
 	var moduli []*big.Int
 	var at []string
+	bits := 0
 	slices.Sort(prints)
 	for _, print := range prints {
 		reuse(byKey[print])
-		if k := byKey[print][0].s.key; k.comparable() && len(moduli) < maxBatch {
+		if k := byKey[print][0].s.key; bits+k.Bits <= maxBatchBits && k.comparable() {
+			bits += k.Bits
 			moduli, at = append(moduli, k.Modulus), append(at, print)
 		}
 	}
@@ -70,7 +71,7 @@ func Batch(list []*Facts) {
 			sh := shared{selector: o.s}
 			for _, j := range partners {
 				for _, other := range byKey[at[j]] {
-					sh.with = append(sh.with, other.s.Owner().String())
+					sh.with = append(sh.with, other.s.subject(other.f))
 					sh.domains = append(sh.domains, other.f.Domain.String())
 				}
 			}
@@ -80,7 +81,9 @@ func Batch(list []*Facts) {
 		}
 	}
 	for _, f := range list {
-		slices.SortFunc(f.shape.primes, func(a, b shared) int { return cmp.Compare(a.selector.Name, b.selector.Name) })
+		for _, list := range [][]shared{f.shape.primes, f.shape.reused} {
+			slices.SortFunc(list, func(a, b shared) int { return cmp.Compare(a.selector.Name, b.selector.Name) })
+		}
 	}
 }
 
@@ -107,7 +110,7 @@ func reuse(list []owned) {
 		sh := shared{selector: o.s, vendor: o.s.vendorKey()}
 		for _, other := range list {
 			if organisation(other.f.Domain) != organisation(o.f.Domain) {
-				sh.with = append(sh.with, other.s.Owner().String())
+				sh.with = append(sh.with, other.s.subject(other.f))
 				sh.domains = append(sh.domains, other.f.Domain.String())
 				sh.vendor = sh.vendor || other.s.vendorKey()
 			}

@@ -197,8 +197,8 @@ After: keys made by ` + "`postseal generate dkim`",
 		Meta: check.Meta{
 			ID: "dkim-key-shared-domains", Standard: check.DKIM, Severity: check.Notice,
 			Variants: variants{{Name: "vendor", Severity: check.Info}},
-			Title:    "one key at domains of different owners",
-			Refs:     refs{rfc("3.1")},
+			Title:    "one key at domains of different owners", CoveredBy: []string{"dkim-known-public-key"},
+			Refs: refs{rfc("3.1")},
 			Doc: `The same key is published for domains that have nothing to do with each other. Whoever holds the private half signs for all
 of them: if it leaks at one, all are open, and each owner that has it can send mail as the others. Some providers use one key
 for all their customers and keep it themselves; then it is only mentioned. The check compares the keys of the domains
