@@ -36,7 +36,10 @@ func Build(out *Outcome, l *locale.Localizer) (*report.Report, error) {
 		NotMeasured: notMeasured(scored, l),
 		Queries:     queries(out.Queries, keys),
 		Network:     network(out),
+
+		SenderRequirements: senderRequirements(f, out.Results, l),
 	}
+	rep.Profile.Bulk = f.Bulk
 	code, params := verdict(f, state, scored)
 	if code == "takeover" {
 		params["Target"] = subjectOf(out.Results, params["Target"].(string))
@@ -163,7 +166,7 @@ func certain(list []report.NextStep, results []check.Result, s score.Score, l *l
 			continue
 		}
 		step := report.NextStep{
-			Rule: missing.Rule.ID, Title: l.Text("step.dmarc-record", nil), Effort: "minutes",
+			Rule: missing.Rule.ID, Title: l.Text("step.dmarc-record-open", nil), Effort: "minutes",
 			ScoreAfter: s.Value, GradeAfter: s.Grade, Records: f.Fix.Records,
 		}
 		at := slices.IndexFunc(list, func(n report.NextStep) bool { return n.Effort != "minutes" })

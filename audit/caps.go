@@ -16,7 +16,7 @@ var (
 	promiseRules    = []string{"mtasts-mx-none-covered", "mtasts-mx-not-covered", "mtasts-mx-cert-invalid", "mtasts-mx-starttls-missing", "mtasts-mx-tls-old"}
 	danePromises    = []string{"dane-no-match", "dane-selector-mixup", "dane-starttls-missing", "dane-handshake-failed"}
 	noSTARTTLSRules = []string{"starttls-missing", "starttls-refused", "mtasts-mx-starttls-missing", "starttls-uneven"}
-	noPolicyRules   = []string{"dmarc-missing", "dmarc-multiple-records", "dmarc-bare-version", "dmarc-p-invalid", "dmarc-sp-invalid", "dmarc-np-invalid", "dmarc-p-missing"}
+	noPolicyRules   = []string{"dmarc-missing", "dmarc-multiple-records", "dmarc-bare-version", "dmarc-p-invalid", "dmarc-sp-invalid", "dmarc-np-invalid", "dmarc-p-missing", "dmarc-wrong-name"}
 	asNoneRules     = []string{"dmarc-policy-none-no-rua", "dmarc-policy-none", "dmarc-p-missing", "dmarc-p-invalid", "dmarc-sp-invalid", "dmarc-np-invalid", "dmarc-test-mode", "dmarc-sp-weaker", "dmarc-np-weaker", "dmarc-parent-record-no-psd"}
 	noSPFRules      = []string{"spf-missing", "spf-multiple-records"}
 )

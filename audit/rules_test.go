@@ -46,6 +46,7 @@ func gatherCase(t *testing.T, c *ruletest.Case) *Facts {
 	if s := c.Setup["selector"]; s != "" {
 		req.Selectors = []string{s}
 	}
+	req.Bulk, req.PolicyProfiles = c.Setup["bulk"] == "yes", strings.Fields(c.Setup["policy-profile"])
 	f, err := a.gather(t.Context(), a.Resolver, req)
 	if err != nil {
 		t.Fatal(err)

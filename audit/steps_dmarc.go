@@ -17,7 +17,7 @@ func (s *stepper) dmarc() {
 	if !known {
 		return
 	}
-	d := dmarcStairs{stepper: s, name: s.f.Domain.Child("_dmarc").FQDN()}
+	d := dmarcStairs{stepper: s, name: s.f.Domain.Child("_dmarc").FQDN(), earned: map[score.CheckID]score.Part{}}
 	if rec := s.f.DMARC.Record(); rec != nil {
 		d.options = rec.Options()
 		if s.f.DMARC.Own() {
@@ -29,14 +29,19 @@ func (s *stepper) dmarc() {
 			// a record of one's own, its word on other names does not.
 			d.options.SP, d.options.NP, d.options.PSD = "", "", ""
 		}
+		if d.options.SP == d.options.Policy {
+			d.options.SP = "" // it follows p, whatever p becomes
+		}
 	}
 	if s.f.Profile == check.ProfileParked {
 		d.parked()
 		return
 	}
-	if !inForce {
+	switch {
+	case !inForce:
 		d.first()
-	} else if s.lacks("dmarc-rua") {
+	case d.repair():
+	case s.lacks("dmarc-rua"):
 		d.reports()
 	}
 	d.enforce()
@@ -49,6 +54,13 @@ type dmarcStairs struct {
 	published []string
 	options   dmarc.Options
 	after     []string // the stairs so far
+	earned    map[score.CheckID]score.Part
+}
+
+// part is what a check has once the stairs so far are climbed.
+func (d *dmarcStairs) part(id score.CheckID) (part score.Part, known bool) {
+	m := d.state.Measures[id]
+	return max(m.Part, d.earned[id]), m.Known
 }
 
 // text is the record that the options make, "" when they make none. A domain
@@ -84,6 +96,9 @@ func (d *dmarcStairs) publish(text string) []check.RecordChange {
 func (d *dmarcStairs) stair(name, rule string, effort score.Effort, sets map[score.CheckID]score.Part, records []check.RecordChange, closes []score.CapID, after ...string) {
 	d.add(name, rule, effort, sets, records, closes, append(slices.Clone(d.after), after...)...)
 	d.after = append(d.after, name)
+	for id, part := range sets {
+		d.earned[id] = max(d.earned[id], part)
+	}
 	for _, c := range records {
 		own := c.Name == d.name || c.Name == d.f.Domain.Child("_dmarc").FQDN()
 		if c.Type == "TXT" && own && len(c.New) == 1 {
@@ -168,6 +183,36 @@ func ruaOf(text string) []string {
 	return rec.Options().RUA
 }
 
+// repair mends a slip in a policy tag that switched off what its owner had
+// chosen (RFC 9989 §4.10.1): the policy that was meant comes back, not another.
+func (d *dmarcStairs) repair() bool {
+	rule := d.failing("", "dmarc-p-invalid", "dmarc-sp-invalid", "dmarc-np-invalid")
+	if rule == "" || !d.f.DMARC.Own() {
+		return false
+	}
+	records := d.fixes(rule)
+	if len(records) != 1 || len(records[0].New) != 1 {
+		return false
+	}
+	earned := d.earns(records[0].New[0])
+	if have, known := d.part("dmarc-policy"); !known || earned["dmarc-policy"] <= have {
+		return false
+	}
+	d.stair("dmarc-fix", rule, score.Minutes, earned, records, []score.CapID{"dmarc-none"}, d.ready()...)
+	return true
+}
+
+// ready are the steps without which enforcing loses mail.
+func (d *dmarcStairs) ready() []string {
+	var ready []string
+	for _, name := range []string{"spf-record", "dkim-key", "dkim-fix"} {
+		if d.offered(name) {
+			ready = append(ready, name)
+		}
+	}
+	return ready
+}
+
 // reports has the aggregate reports of a record in force arrive somewhere.
 func (d *dmarcStairs) reports() {
 	rule := d.failing("dmarc-rua-missing", "dmarc-policy-none-no-rua", "dmarc-rua-missing", "dmarc-uri-no-scheme", "dmarc-uri-malformed",
@@ -181,33 +226,29 @@ func (d *dmarcStairs) reports() {
 
 // enforce raises the policy: to quarantine, to reject, and for the names below.
 // Nobody enforces before mail can pass at all, or before reports tell who sends.
+// A policy that the owner chose for subdomains stays as it is until the step
+// that is about them; names that do not exist send no mail and are rejected at once.
 func (d *dmarcStairs) enforce() {
-	var ready []string
-	for _, name := range []string{"spf-record", "dkim-key", "dkim-fix"} {
-		if d.offered(name) {
-			ready = append(ready, name)
-		}
-	}
-	policy := d.state.Measures["dmarc-policy"]
-	if policy.Known && policy.Part < score.Most {
+	if part, known := d.part("dmarc-policy"); known && part < score.Most {
 		rule := d.capped("dmarc-none")
 		if rule == "" {
 			rule = d.failing("dmarc-policy-none", asNoneRules...)
 		}
 		o := d.options
-		if dmarc.ParseLevel(o.SP) <= dmarc.Quarantine {
-			o.SP = ""
-		}
 		o.Policy, o.NP, o.Testing = "quarantine", "reject", false
 		text := d.text(o)
-		d.stair("dmarc-quarantine", rule, score.Weeks, d.earns(text), d.publish(text), []score.CapID{"dmarc-none"}, ready...)
+		d.stair("dmarc-quarantine", rule, score.Weeks, d.earns(text), d.publish(text), []score.CapID{"dmarc-none"}, d.ready()...)
 	}
-	if policy.Known && policy.Part < score.Full {
-		text := d.text(rejectAll(d.options))
+	if part, known := d.part("dmarc-policy"); known && part < score.Full {
+		o := rejectAll(d.options)
+		if dmarc.ParseLevel(d.options.SP) != 0 && dmarc.ParseLevel(d.options.SP) < dmarc.Reject {
+			o.SP, o.NP = d.options.SP, "reject"
+		}
+		text := d.text(o)
 		d.stair("dmarc-reject", d.failing("dmarc-policy-quarantine", append([]string{"dmarc-policy-quarantine", "dmarc-test-mode"}, asNoneRules...)...), score.Weeks,
-			d.earns(text), d.publish(text), nil, ready...)
+			d.earns(text), d.publish(text), nil, d.ready()...)
 	}
-	if d.lacks("dmarc-subdomains") {
+	if part, known := d.part("dmarc-subdomains"); known && part < score.Full {
 		d.subdomains()
 	}
 }
@@ -224,8 +265,6 @@ func (d *dmarcStairs) subdomains() {
 	records := d.publish(text)
 	if earned := d.earns(text); earned["dmarc-subdomains"] == score.Nothing {
 		records = d.organizationChange()
-	} else if slices.Contains(d.after, "dmarc-reject") {
-		return // reject for the domain is reject for what follows its record
 	}
 	d.stair("dmarc-subdomains", rule, score.Weeks, sets(score.Full, "dmarc-subdomains"), records, nil)
 }

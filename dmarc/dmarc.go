@@ -32,11 +32,11 @@ type Facts struct {
 	RFC7489              Legacy     `json:"rfc7489"`
 
 	Destinations []*Destination `json:"destinations"` // of rua and ruf
+	Around       Around         `json:"around"`
 
 	walk     *Discovery
 	policy   *Step      // whose record applies
 	psl      *Step      // at the organizational domain by the public suffix list
-	wildcard bool       // the alias at _dmarc is a wildcard's: a random label has it too
 	dangling dns.Lookup // NS of the registrable domain of an alias's missing target
 	texts    []published
 }
@@ -120,34 +120,20 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name) (*Facts, error
 	m := newMemo(r)
 	f := &Facts{Domain: domain, Destinations: []*Destination{}}
 
-	// All names of the walk at once, and with them the organizational domain
-	// by the public suffix list where the walk's jump passes over it.
-	names := Targets(domain)
-	walked := len(names)
-	psl := pslDomain(domain)
-	if !contains(names, psl) {
-		names = append(names, psl)
-	}
 	var wg sync.WaitGroup
-	wg.Go(func() { f.Exists = dns.Ask(ctx, m, domain, dns.TypeTXT) })
-	steps := ask(ctx, m, names)
+	wg.Go(func() { f.beside(ctx, m) })
+	a := Apply(ctx, m, domain)
 	wg.Wait()
-
-	f.walk = judge(domain, steps[:walked])
+	f.walk, f.psl, f.Exists, f.RFC7489 = a.Discovery, a.psl, a.Exists, a.Legacy
 	f.Steps = f.walk.Steps
 	f.OrganizationalDomain = f.walk.OrganizationalDomain
 	f.Known = f.walk.Known
 	if f.policy = f.walk.Policy; f.policy != nil {
 		f.PolicyName, f.PolicyRecord = f.policy.Name, f.policy.record.Text
 	}
-	for _, s := range steps {
-		if s.Name == psl {
-			f.psl = s
-		}
-	}
-	f.Effective = f.effective(f.walk, f.walk.below())
-	f.RFC7489 = legacy(steps[0], f.psl)
+	f.Effective = a.effective()
 	f.texts = f.readTexts()
+	wg.Go(func() { f.lookAround(ctx, m) })
 	f.alias(ctx, m)
 	if f.policy != nil {
 		walk := f.walk
@@ -156,22 +142,16 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name) (*Facts, error
 		}
 		f.Destinations = append(f.Destinations, destinations(ctx, m, f.policy, walk)...)
 	}
+	wg.Wait()
 	return f, ctx.Err()
 }
 
-// alias looks behind an alias at _dmarc that leads to nothing: a wildcard's
-// says nothing about DMARC, and a target whose registrable domain is not
-// delegated is there for the taking.
+// alias looks behind an alias at _dmarc that leads to nothing: a target whose
+// registrable domain is not delegated is there for the taking.
 func (f *Facts) alias(ctx context.Context, r dns.Resolver) {
 	own := f.Steps[0]
-	if own.Lookup.Answer == nil || len(own.Lookup.Answer.Chain) == 0 || own.Status == dns.StateFound {
-		return
-	}
-	target := own.Lookup.Answer.Owner()
-	random := dns.Ask(ctx, r, f.Domain.Child("postseal-no-such-name"), dns.TypeTXT)
-	f.wildcard = random.Answer != nil && len(random.Answer.Chain) > 0 && random.Answer.Owner() == target
-	if own.Status == dns.StateNXDomain {
-		f.dangling = askRegistrable(ctx, r, target)
+	if own.Status == dns.StateNXDomain && len(own.Lookup.Answer.Chain) > 0 {
+		f.dangling = askRegistrable(ctx, r, own.Lookup.Answer.Owner())
 	}
 }
 
@@ -183,13 +163,4 @@ func (f *Facts) nonexistent() bool { return f.Exists.State == dns.StateNXDomain 
 // at a name of the public suffix list: it is not the owner's to mend.
 func (f *Facts) foreign() bool {
 	return f.policy != nil && f.policy.Name != f.Domain && !f.policy.Name.IsUnder(f.psl.Name)
-}
-
-func contains(names []dns.Name, n dns.Name) bool {
-	for _, have := range names {
-		if have == n {
-			return true
-		}
-	}
-	return false
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Rules judge Facts, in report order.
-var Rules = slices.Concat(discoveryRules, versionRules, syntaxRules, valueRules, policyRules, psdRules, uriRules, reportRules)
+var Rules = slices.Concat(discoveryRules, aroundRules, versionRules, syntaxRules, valueRules, policyRules, psdRules, uriRules, reportRules)
 
 // maxTexts bounds how many texts of one name are judged one by one.
 const maxTexts = 20

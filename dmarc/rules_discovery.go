@@ -27,7 +27,7 @@ After:
     _dmarc.example.com. TXT "v=DMARC1; p=none; rua=mailto:dmarc@example.com"`,
 			CoveredBy: []string{
 				"dmarc-multiple-records", "dmarc-version-semicolon-missing", "dmarc-version-not-first", "dmarc-escaped-semicolon",
-				"dmarc-separator-wrong", "dmarc-record-quotes", "dmarc-near-miss", "dmarc-spf-at-dmarc", "dmarc-cname-takeover", "dmarc-cname-broken",
+				"dmarc-separator-wrong", "dmarc-record-quotes", "dmarc-near-miss", "dmarc-spf-at-dmarc", "dmarc-cname-takeover", "dmarc-cname-broken", "dmarc-wrong-name",
 				"mx-domain-nxdomain", // in a whole audit: nothing can be published below a name that does not exist
 			},
 		},

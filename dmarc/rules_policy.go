@@ -406,6 +406,9 @@ func npAdvice(f *Facts, r *check.Reporter) {
 	if falls < Reject {
 		out := f.tagFinding("", check.Params{"Policy": falls.String()})
 		out.Fix = change(f.policy, rec.Text, rec.with("np", "reject"))
+		if f.Own() && f.ghostsExist() {
+			out.Fix.Verb = "moot"
+		}
 		r.Report(out)
 	}
 }

@@ -62,6 +62,8 @@ example.com. MX 10 mx.example.com.
 	}
 	want := map[string]int{
 		"_dmarc.www.example.com TXT": 1, "_dmarc.example.com TXT": 1, "_dmarc.com TXT": 1, "www.example.com TXT": 1,
+		// a name that nobody has, and an alias beside the record
+		"_dmarc." + randomLabel("www.example.com") + ".www.example.com TXT": 1, "_dmarc.www.example.com CNAME": 1,
 		"_dmarc.vendor.test TXT": 1, "_dmarc.test TXT": 1, "example.com._report._dmarc.vendor.test TXT": 1,
 		"vendor.test MX": 1, "example.com MX": 1,
 	}

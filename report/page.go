@@ -29,6 +29,7 @@ type domainPage struct {
 	Steps    []stepView
 	Flow     []laneView
 	Cards    []cardView
+	Senders  *sendersView
 	Records  []suggestion
 	Zone     []string // the same as lines of a zone file
 	Queries  []queryView
@@ -128,6 +129,7 @@ func newDomainPage(d *Document, r *Report, opts HTMLOptions, home string) *domai
 		p.Cards = append(p.Cards, w.card(r, s, points))
 	}
 	p.Flow = w.flow(r)
+	p.Senders = w.senders(r, links)
 	p.Records = w.suggestions(r, links)
 	for _, s := range p.Records {
 		for i, n := range s.Change.New {

@@ -53,6 +53,9 @@ type Report struct {
 	NotMeasured   []Missing   `json:"not_measured"`
 	Network       Network     `json:"network"`
 
+	// SenderRequirements are what large mailbox providers ask of senders.
+	SenderRequirements []SenderProvider `json:"sender_requirements"`
+
 	// Facts by standard, exactly as the standards' Facts marshal.
 	Facts map[string]json.RawMessage `json:"facts"`
 	// Queries are the DNS questions of the run in the order of their answers.
@@ -67,6 +70,7 @@ type Profile struct {
 	Name   check.Profile `json:"name"`
 	Source string        `json:"source"` // "config", "flag", "inferred"
 	Reason string        `json:"reason"` // translated
+	Bulk   bool          `json:"bulk"`   // a bulk sender by the user's word
 }
 
 // Verdict is the one sentence a manager reads, translated, and its code.

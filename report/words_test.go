@@ -13,17 +13,25 @@ import (
 	"github.com/postseal/postseal/internal/yamlx"
 )
 
+// messages are the words of reports in a language, from the files that have some.
 func messages(t *testing.T, lang locale.Lang) map[string]string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "internal", "locale", "messages", "report."+string(lang)+".yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tree map[string]any
-	if err := yamlx.Unmarshal(data, &tree); err != nil {
-		t.Fatal(err)
-	}
 	flat := map[string]string{}
+	for _, area := range []string{"report", "senders"} {
+		data, err := os.ReadFile(filepath.Join("..", "internal", "locale", "messages", area+"."+string(lang)+".yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var tree map[string]any
+		if err := yamlx.Unmarshal(data, &tree); err != nil {
+			t.Fatal(err)
+		}
+		flatten(flat, tree["report"])
+	}
+	return flat
+}
+
+func flatten(flat map[string]string, tree any) {
 	var walk func(prefix string, v any)
 	walk = func(prefix string, v any) {
 		if m, ok := v.(map[string]any); ok {
@@ -32,10 +40,9 @@ func messages(t *testing.T, lang locale.Lang) map[string]string {
 			}
 			return
 		}
-		flat[strings.TrimPrefix(prefix, "report.")] = v.(string)
+		flat[prefix] = v.(string)
 	}
 	walk("", tree)
-	return flat
 }
 
 var parameter = regexp.MustCompile(`{{\.[A-Za-z0-9]+}}`)
