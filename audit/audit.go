@@ -38,6 +38,7 @@ type Auditor struct {
 	// AskServer asks one name server; nil: name servers are not asked one by one.
 	AskServer func(ctx context.Context, server netip.Addr, name dns.Name, qtype dns.Type) (dns.Answer, error)
 
+	WeakKeys     *dkim.WeakKeys // a list to look DKIM keys up in; nil: none
 	AllowPrivate bool
 	Now          func() time.Time
 }
@@ -148,7 +149,7 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 	g.Go(func() (err error) {
 		defer close(dkimDone)
 		f.DKIM, err = dkim.Gather(ctx, r, req.Domain, dkim.Options{
-			Selectors: req.Selectors, Observed: req.Observed, Now: a.Now(),
+			Selectors: req.Selectors, Observed: req.Observed, Now: a.Now(), WeakKeys: a.WeakKeys,
 			Hints: func(ctx context.Context) dkim.Hints {
 				for _, done := range []chan struct{}{mxDone, spfDone} {
 					select {

@@ -9,10 +9,11 @@ import (
 )
 
 var (
-	passAllRules    = []string{"spf-all-pass", "spf-pass-everyone-hidden", "spf-include-pass-everyone"}
-	takeoverRules   = []string{"spf-dangling-registrable", "dkim-cname-takeover", "dmarc-cname-takeover"}
-	danglingRules   = []string{"mtasts-record-cname-dangling", "mtasts-policy-host-dangling"}
-	brokenKeyRules  = []string{"dkim-rsa-too-short", "dkim-known-public-key", "dkim-p-private-key", "dkim-rsa-trivial-factor", "dkim-rsa-fermat", "dkim-rsa-roca", "dkim-rsa-exponent-invalid"}
+	passAllRules   = []string{"spf-all-pass", "spf-pass-everyone-hidden", "spf-include-pass-everyone"}
+	takeoverRules  = []string{"spf-dangling-registrable", "dkim-cname-takeover", "dmarc-cname-takeover"}
+	danglingRules  = []string{"mtasts-record-cname-dangling", "mtasts-policy-host-dangling"}
+	brokenKeyRules = []string{"dkim-rsa-too-short", "dkim-known-public-key", "dkim-p-private-key", "dkim-rsa-trivial-factor", "dkim-rsa-fermat", "dkim-rsa-roca", "dkim-rsa-exponent-invalid",
+		"dkim-rsa-debian-weak", "dkim-rsa-shared-prime"}
 	promiseRules    = []string{"mtasts-mx-none-covered", "mtasts-mx-not-covered", "mtasts-mx-cert-invalid", "mtasts-mx-starttls-missing", "mtasts-mx-tls-old"}
 	danePromises    = []string{"dane-no-match", "dane-selector-mixup", "dane-starttls-missing", "dane-handshake-failed"}
 	noSTARTTLSRules = []string{"starttls-missing", "starttls-refused", "mtasts-mx-starttls-missing", "starttls-uneven"}

@@ -26,6 +26,7 @@ type auditOptions struct {
 	gate      gateFlags
 	file      string
 	selectors []string
+	weak      string
 	profile   string
 }
 
@@ -53,6 +54,7 @@ func newAuditCmd(s *streams) *cobra.Command {
 	o.gate.add(cmd)
 	cmd.Flags().StringVarP(&o.file, "file", "f", "", "read domains from `FILE`, one a line (- is standard input)")
 	cmd.Flags().StringArrayVar(&o.selectors, "selector", nil, "DKIM `SELECTOR` known to be in use (repeatable)")
+	addWeakKeys(cmd, &o.weak)
 	cmd.Flags().StringVar(&o.profile, "profile", "", "what the domains do, `PROFILE`: mail, send-only, receive-only or parked (default: told from MX and SPF)")
 	complete(cmd, "profile", "mail", "send-only", "receive-only", "parked")
 	return cmd
@@ -89,10 +91,16 @@ func (o *auditOptions) run(ctx context.Context, s *streams, requests []audit.Req
 	if f := o.net.record; f != "" && slices.ContainsFunc(outputs.files, func(out outputFile) bool { return place(out.path) == place(f) }) {
 		return usage("--record %s and -o would write the same file", f)
 	}
+	weak, err := openWeakKeys(o.weak)
+	if err != nil {
+		return err
+	}
+	defer weak.Close()
 	w, err := o.net.open(time.Now)
 	if err != nil {
 		return err
 	}
+	w.auditor.WeakKeys = weak
 	w.slim = len(requests) > 1 && outputs.table()
 	doc, err := w.audit(ctx, requests, l)
 	if cerr := w.close(err); err == nil {
@@ -129,6 +137,21 @@ func (w *world) audit(ctx context.Context, requests []audit.Request, l *locale.L
 		SchemaVersion: report.SchemaVersion, Tool: tool(), Lang: string(l.Lang),
 		Reports: make([]*report.Report, len(requests)), Exit: report.Exit{Reasons: []string{}},
 	}
+	outs := make([]*audit.Outcome, len(requests))
+	build := func(i int) error {
+		if out := outs[i]; out != nil {
+			rep, err := audit.Build(out, l)
+			if err != nil {
+				return err
+			}
+			doc.Reports[i], outs[i] = rep, nil
+		}
+		if w.slim {
+			slim(doc.Reports[i])
+		}
+		return nil
+	}
+	together := w.compares(len(requests))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for i, req := range requests {
@@ -136,22 +159,34 @@ func (w *world) audit(ctx context.Context, requests []audit.Request, l *locale.L
 			// The deadline is a domain's own: one slow domain does not cut others short.
 			dctx, cancel := context.WithTimeout(gctx, w.timeout)
 			defer cancel()
-			rep, err := w.auditOne(dctx, req, l)
-			if err != nil {
-				if gctx.Err() != nil {
-					return gctx.Err()
-				}
+			out, err := w.auditor.Audit(dctx, req)
+			switch {
+			case errors.Is(err, context.DeadlineExceeded):
+				// Running out of time is a report too: an empty one that says so, so that
+				// the other domains of a list are not lost.
+				doc.Reports[i] = audit.Unfinished(req, w.now(), l.Text("audit.timed-out", check.Params{"Timeout": w.timeout.String()}), l)
+			case err != nil && gctx.Err() != nil:
+				return gctx.Err()
+			case err != nil:
 				return err
 			}
-			if w.slim {
-				slim(rep)
+			outs[i] = out
+			if together {
+				return nil
 			}
-			doc.Reports[i] = rep
-			return nil
+			return build(i)
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
+	}
+	if together {
+		audit.Together(outs)
+		for i := range outs {
+			if err := build(i); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if len(requests) == 1 {
 		network, err := w.network()
@@ -191,17 +226,4 @@ func (w *world) network() (report.Network, error) {
 		SMTPConnections: max(0, w.dialer.Opened()-w.fetcher.Requests()),
 	}
 	return n, w.tape.Put("count", "network", n)
-}
-
-// auditOne audits one domain. Running out of time is a report too: an empty one
-// that says so, so that the other domains of a list are not lost.
-func (w *world) auditOne(ctx context.Context, req audit.Request, l *locale.Localizer) (*report.Report, error) {
-	out, err := w.auditor.Audit(ctx, req)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return audit.Unfinished(req, w.now(), l.Text("audit.timed-out", check.Params{"Timeout": w.timeout.String()}), l), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return audit.Build(out, l)
 }
