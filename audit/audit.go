@@ -158,7 +158,14 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 						return dkim.Hints{}
 					}
 				}
-				return Hints(f.MX, f.SPF)
+				if f.MX == nil {
+					return Hints(nil, f.SPF)
+				}
+				h := Hints(f.MX.Names(), f.SPF)
+				if f.MX.Lookup.Unknown() {
+					h.Untold = f.MX.Lookup.Error
+				}
+				return h
 			},
 		})
 		return err

@@ -5,20 +5,13 @@ import (
 
 	"github.com/postseal/postseal/dkim"
 	"github.com/postseal/postseal/dns"
-	"github.com/postseal/postseal/mx"
 	"github.com/postseal/postseal/spf"
 )
 
-// Hints are what MX and SPF tell DKIM about the domain's providers. Either may
-// be nil.
-func Hints(hosts *mx.Facts, record *spf.Facts) dkim.Hints {
-	var h dkim.Hints
-	if hosts != nil {
-		h.MX = hosts.Names()
-		if hosts.Lookup.Unknown() {
-			h.Untold = hosts.Lookup.Error
-		}
-	}
+// Hints are what mail hosts and SPF tell DKIM about the domain's providers. The
+// record may be nil.
+func Hints(hosts []dns.Name, record *spf.Facts) dkim.Hints {
+	h := dkim.Hints{MX: hosts}
 	if record != nil {
 		h.SPF = record.IncludeTargets()
 		h.TXT = record.OtherTXT

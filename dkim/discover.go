@@ -20,7 +20,7 @@ const (
 	maxInFlight = 64  // all of a normal run at once: rounds cost round trips
 	maxNamed    = 200 // selectors a user can name
 	maxTXT      = 16  // records judged at one selector
-	maxRetried  = 8   // guesses that failed and are asked for an alias
+	maxRetried  = 20  // guesses that failed and are asked for an alias, of the budget too
 )
 
 // Where a selector comes from.
@@ -92,9 +92,11 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, opts Options) 
 		}
 	}
 	g.wg.Wait()
+	g.retry(ctx, f)
 	g.more(ctx, f, opts, hints)
 	g.wg.Wait()
-	g.neighbours(ctx)
+	g.retry(ctx, f)
+	g.neighbours(ctx, f)
 	if empty(&f.Random) {
 		f.Control = dns.Lookup{Name: domain.Child(plain), Type: dns.TypeA}
 		g.run(ctx, func() { f.Control = ask(ctx, g.r, domain.Child(plain), dns.TypeA) })
@@ -122,6 +124,8 @@ type gatherer struct {
 	asked        map[string]bool
 	found        []*Selector
 	left         int // of the budget
+	retried      int // guesses asked for an alias
+	retriedTo    int // of found: those looked through for that
 
 	mu        sync.Mutex
 	owners    map[dns.Name]func() dns.Lookup // registrable domains, each asked once
@@ -225,7 +229,6 @@ func (s *Selector) aliased(chain []dns.Name) {
 // more guesses on where nothing was found yet, or where everything is wanted.
 // The groups take turns, so that a small budget has some of each.
 func (g *gatherer) more(ctx context.Context, f *Facts, opts Options, hints Hints) {
-	g.retry(ctx, f)
 	if opts.NSEC {
 		f.Walk = g.walk(ctx, f)
 	}
@@ -263,17 +266,16 @@ func (g *gatherer) retry(ctx context.Context, f *Facts) {
 	if f.Random.Unknown() {
 		return // it is not the selector that fails
 	}
-	n := 0
-	for _, s := range g.found {
+	for _, s := range g.found[g.retriedTo:] {
 		e := s.Lookup.Error
-		if e == nil || n == maxRetried || g.left <= 0 {
+		if e == nil || g.retried == maxRetried || g.left <= 0 {
 			continue
 		}
 		switch e.Kind {
 		case dns.Timeout, dns.Network, dns.Cancelled, dns.BadName, dns.Loop:
 			continue
 		}
-		n++
+		g.retried++
 		g.left--
 		g.run(ctx, func() {
 			l := ask(ctx, g.r, s.Lookup.Name, dns.TypeCNAME)
@@ -282,6 +284,7 @@ func (g *gatherer) retry(ctx context.Context, f *Facts) {
 			}
 		})
 	}
+	g.retriedTo = len(g.found)
 	g.wg.Wait()
 }
 
@@ -300,7 +303,7 @@ func (g *gatherer) anyDated(opts Options) bool {
 
 // neighbours asks for what stands beside the selectors that were found: the
 // others of the provider that an alias leads to, then the next numbers.
-func (g *gatherer) neighbours(ctx context.Context) {
+func (g *gatherer) neighbours(ctx context.Context, f *Facts) {
 	for range 2 {
 		before := len(g.found)
 		for _, s := range g.found[:before] {
@@ -316,6 +319,7 @@ func (g *gatherer) neighbours(ctx context.Context) {
 			return
 		}
 		g.wg.Wait()
+		g.retry(ctx, f)
 	}
 }
 

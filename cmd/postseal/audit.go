@@ -27,7 +27,10 @@ type auditOptions struct {
 	file      string
 	selectors []string
 	weak      string
+	from      []string // files and folders that show selectors
 	profile   string
+	bulk      bool
+	policies  []string
 }
 
 func newAuditCmd(s *streams) *cobra.Command {
@@ -45,6 +48,9 @@ func newAuditCmd(s *streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := observe(cmd.Context(), s.err, o.from, requests); err != nil {
+				return err
+			}
 			return o.run(cmd.Context(), s, requests)
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -54,9 +60,13 @@ func newAuditCmd(s *streams) *cobra.Command {
 	o.gate.add(cmd)
 	cmd.Flags().StringVarP(&o.file, "file", "f", "", "read domains from `FILE`, one a line (- is standard input)")
 	cmd.Flags().StringArrayVar(&o.selectors, "selector", nil, "DKIM `SELECTOR` known to be in use (repeatable)")
+	addSelectorsFrom(cmd, &o.from)
 	addWeakKeys(cmd, &o.weak)
 	cmd.Flags().StringVar(&o.profile, "profile", "", "what the domains do, `PROFILE`: mail, send-only, receive-only or parked (default: told from MX and SPF)")
 	complete(cmd, "profile", "mail", "send-only", "receive-only", "parked")
+	cmd.Flags().BoolVar(&o.bulk, "bulk", false, "the domains send in bulk: hold them to what Google, Yahoo and Microsoft require")
+	cmd.Flags().StringArrayVar(&o.policies, "policy-profile", nil, "hold the domains to a published `POLICY`: "+strings.Join(policyIDs(), ", ")+" (repeatable)")
+	complete(cmd, "policy-profile", policyIDs()...)
 	return cmd
 }
 
@@ -69,15 +79,29 @@ func (o *auditOptions) requests(s *streams, args []string) ([]audit.Request, err
 	if err != nil {
 		return nil, err
 	}
+	for _, id := range o.policies {
+		if !slices.Contains(policyIDs(), id) {
+			return nil, usage("--policy-profile %q is none of %s", id, strings.Join(policyIDs(), ", "))
+		}
+	}
 	names, err := domainsFrom(s.in, args, o.file)
 	if err != nil {
 		return nil, err
 	}
 	requests := make([]audit.Request, len(names))
 	for i, name := range names {
-		requests[i] = audit.Request{Domain: name, Selectors: o.selectors, Profile: profile, ProfileSource: "flag"}
+		requests[i] = audit.Request{Domain: name, Selectors: o.selectors, Profile: profile, ProfileSource: "flag", Bulk: o.bulk, PolicyProfiles: o.policies}
 	}
 	return requests, nil
+}
+
+// policyIDs are the published policies that domains can be held to.
+func policyIDs() []string {
+	var ids []string
+	for _, p := range audit.PolicyProfiles() {
+		ids = append(ids, p.ID)
+	}
+	return ids
 }
 
 func (o *auditOptions) run(ctx context.Context, s *streams, requests []audit.Request) error {
@@ -201,7 +225,7 @@ func (w *world) audit(ctx context.Context, requests []audit.Request, l *locale.L
 // slim drops what a line of the table does not show: evidence and what passed
 // are most of a report, and a list may have thousands.
 func slim(r *report.Report) {
-	r.Facts, r.Queries = nil, nil
+	r.Facts, r.Queries, r.SenderRequirements = nil, nil, nil
 	var failed []report.Result
 	for _, res := range r.Results {
 		if res.Status == check.Fail {

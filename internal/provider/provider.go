@@ -53,7 +53,7 @@ type Provider struct {
 	// fields below say what must be there.
 	Set        []string // selectors that a domain needs together, so that the provider can rotate
 	Fixed      bool     // no customer can choose other selectors than Selectors
-	Form       string   // how selectors look that nobody can guess, "" where they can
+	Form       string   // how selectors look that nobody can guess, "*" where customers choose them, "" where they can be guessed
 	OldTargets []string // suffixes of an older form of the aliases, which still works
 	Without    string   // the d= of mail while a customer has set nothing up, "" unknown
 	SignsAs    []string // the d= of all mail: it signs as itself only
