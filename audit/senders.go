@@ -7,11 +7,11 @@ import (
 )
 
 // What Google, Yahoo and Microsoft require of those who send to their users.
-// The pages were read on the date given with each; they change without notice.
-// A requirement without judge cannot be seen from DNS: a message or the
-// provider's own tools show it.
+// Their pages change without notice. A requirement without judge cannot be seen
+// from DNS: a message or the provider's own tools show it.
 
-// sendersRead is when the pages of the table were last compared with it.
+// sendersRead is the day as of which the table is told: it was then compared
+// with stored copies of the pages and with quotations of them.
 const sendersRead = "2026-11-23"
 
 type senderProvider struct {

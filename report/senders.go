@@ -23,7 +23,7 @@ type SenderProvider struct {
 type SenderSource struct {
 	Title string `json:"title"`
 	URL   string `json:"url"`
-	Read  string `json:"read"` // the day it was last read for this program
+	Read  string `json:"read"` // the day as of which it is told
 }
 
 // SenderRequirement is one requirement.
