@@ -166,7 +166,7 @@ func (fm *Format) readFrom(m *Message) {
 			if fm.FromProblem == nil {
 				fm.FromProblem = &TextProblem{Field: i, Code: list.problem, Offset: list.at}
 			}
-			list.mailboxes = agreed(readings)
+			list.mailboxes = agreed(readings, value)
 		}
 		fm.From = append(fm.From, list.mailboxes...)
 		for _, mb := range list.mailboxes {
@@ -180,8 +180,9 @@ func (fm *Format) readFrom(m *Message) {
 	}
 }
 
-// agreed is the mailbox in which all readings end, if there is one.
-func agreed(readings []Reading) []Mailbox {
+// agreed is the mailbox in which all readings end, if there is one. What stands
+// before its bracket is what mail readers show.
+func agreed(readings []Reading, value string) []Mailbox {
 	var all []string
 	for _, r := range readings {
 		all = append(all, r.Addresses...)
@@ -190,7 +191,11 @@ func agreed(readings []Reading) []Mailbox {
 	if all = slices.Compact(all); len(all) != 1 {
 		return nil
 	}
-	return []Mailbox{mailbox("", all[0])}
+	display := ""
+	if i := strings.LastIndexByte(value, '<'); i > 0 {
+		display = strings.Trim(cut(value[:i], maxRecord), " \t\"")
+	}
+	return []Mailbox{mailbox(display, all[0])}
 }
 
 // encodedWord is one as RFC 2047 §2 writes it.

@@ -65,8 +65,3 @@ type Facts struct {
 	AuthRes    []*AuthRes     `json:"authres"`    // authres.go
 	Bulk       *Bulk          `json:"bulk"`       // bulk.go; nil where it does not look bulk
 }
-
-// Bulk is what bulk mail carries.
-type Bulk struct {
-	Signs []string `json:"signs"` // why it looks bulk
-}

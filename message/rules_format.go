@@ -207,7 +207,7 @@ var fromRules = []rule{
 func fromSyntax(f *Facts, r *check.Reporter) {
 	fm := f.Format
 	if p := fm.FromProblem; p != nil {
-		fd := f.at(p.Field, check.Params{"Problem": p.Code, "Readings": shown(fm.Readings)})
+		fd := f.at(p.Field, check.Params{"Problem": p.Code, "Readings": readingsShown(fm.Readings)})
 		fd.Fix = advice("")
 		if at := len(f.Message.Fields[p.Field].Name) + 2 + p.Offset; at <= len(fd.Record) {
 			fd.Span = &check.Span{Start: at, End: len(fd.Record)}
@@ -241,8 +241,8 @@ func displayAddress(f *Facts, r *check.Reporter) {
 	}
 }
 
-// shown lists what the readers took for the author.
-func shown(list []Reading) string {
+// readingsShown lists what the readers took for the author.
+func readingsShown(list []Reading) string {
 	var all []string
 	for _, rd := range list {
 		for _, a := range rd.Addresses {
