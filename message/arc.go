@@ -2,6 +2,7 @@ package message
 
 import (
 	"context"
+	"crypto/sha256"
 	"slices"
 	"strconv"
 	"strings"
@@ -266,23 +267,33 @@ func (c *ARC) structure() {
 	}
 }
 
-// verifySeal verifies one seal over its set and all below it, in the order of
+// sealDigest is what one seal signs: its set and all below it, in the order of
 // RFC 8617 §5.1.1, relaxed.
-func (c *ARC) verifySeal(m *Message, of *ARCSet) {
+func (c *ARC) sealDigest(m *Message, of *ARCSet) [sha256.Size]byte {
 	var parts [][]byte
-	for _, s := range c.Sets[:of.Instance] {
-		for _, key := range []string{aar, ams} {
-			parts = append(parts, canonicalField(m.Fields[s.fields[key]].Raw, relaxed))
+	for _, s := range c.Sets {
+		if s.Instance > of.Instance {
+			break
 		}
-		raw := m.Fields[s.fields[seal]].Raw
-		if s == of {
-			parts = append(parts, signatureItself(raw, relaxed))
-		} else {
-			parts = append(parts, canonicalField(raw, relaxed))
+		for _, key := range []string{aar, ams} {
+			if i, ok := s.fields[key]; ok {
+				parts = append(parts, canonicalField(m.Fields[i].Raw, relaxed))
+			}
+		}
+		i, ok := s.fields[seal]
+		switch {
+		case s == of:
+			parts = append(parts, signatureItself(m.Fields[i].Raw, relaxed))
+		case ok:
+			parts = append(parts, canonicalField(m.Fields[i].Raw, relaxed))
 		}
 	}
+	return hashParts(parts)
+}
+
+func (c *ARC) verifySeal(m *Message, of *ARCSet) {
 	s := of.Seal
-	if s.Result = "pass"; !s.Key.verifies(hashParts(parts), s.b) {
+	if s.Result = "pass"; !s.Key.verifies(c.sealDigest(m, of), s.b) {
 		s.Result, s.Reason = "fail", reasonSignature
 	}
 }

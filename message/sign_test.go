@@ -24,9 +24,10 @@ import (
 
 // The keys of the tests, made once.
 var (
-	key2048 = sync.OnceValue(func() crypto.Signer { return mustKey(rsa.GenerateKey(rand.Reader, 2048)) })
-	key1024 = sync.OnceValue(func() crypto.Signer { return mustKey(rsa.GenerateKey(rand.Reader, 1024)) })
-	keyEd   = sync.OnceValue(func() crypto.Signer {
+	key2048  = sync.OnceValue(func() crypto.Signer { return mustKey(rsa.GenerateKey(rand.Reader, 2048)) })
+	key1024  = sync.OnceValue(func() crypto.Signer { return mustKey(rsa.GenerateKey(rand.Reader, 1024)) })
+	keyOther = sync.OnceValue(func() crypto.Signer { return mustKey(rsa.GenerateKey(rand.Reader, 2048)) })
+	keyEd    = sync.OnceValue(func() crypto.Signer {
 		_, k, err := ed25519.GenerateKey(rand.Reader)
 		return mustKey(k, err)
 	})

@@ -20,6 +20,11 @@ type Signature struct {
 	Expires  int64    `json:"expires"`          // x=; -1 without
 	Limit    int64    `json:"body_limit"`       // l=, octets; -1 without
 
+	// Expired tells that x= lay before the time of reception, Ahead that t= lay
+	// after it.
+	Expired bool `json:"expired"`
+	Ahead   bool `json:"ahead"`
+
 	Result string  `json:"result"` // RFC 8601 §2.7.1: pass, fail, neutral, temperror, permerror
 	Reason string  `json:"reason"` // code of the failure, "" for pass
 	Faults []Fault `json:"faults"` // what is wrong with the field as written

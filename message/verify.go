@@ -18,6 +18,9 @@ import (
 // lets verifiers limit them): the rest are counted.
 const maxVerified = 10
 
+// clockSkew is how far t= may lie ahead of the receiver's clock, in seconds.
+const clockSkew = 5 * 60
+
 // gatherSignatures reads and verifies every DKIM-Signature, topmost first.
 //
 // Two verifiers judge: this package's own, which can say what is wrong and what
@@ -25,6 +28,7 @@ const maxVerified = 10
 // gives up before it comes to the hashes (see second).
 func (f *Facts) gatherSignatures(ctx context.Context, r dns.Resolver) {
 	f.Signatures = []*Signature{}
+	bodies := &bodyCache{body: f.Message.Body}
 	var verify []*Signature
 	var owners []dns.Name
 	for n, field := range f.Message.All("dkim-signature") {
@@ -38,6 +42,11 @@ func (f *Facts) gatherSignatures(ctx context.Context, r dns.Resolver) {
 			continue
 		}
 		s := parseSignature(f.Message, field)
+		at := f.receivedAt().Unix()
+		s.Expired, s.Ahead = s.Expires >= 0 && at > s.Expires, s.Time > at+clockSkew
+		if s.Limit >= 0 {
+			s.BodyLength = len(bodies.get(s.body))
+		}
 		f.Signatures = append(f.Signatures, s)
 		verify = append(verify, s)
 		if len(s.Faults) == 0 {
@@ -46,7 +55,6 @@ func (f *Facts) gatherSignatures(ctx context.Context, r dns.Resolver) {
 	}
 	ring := newKeyring(r)
 	ring.prefetch(ctx, owners)
-	bodies := &bodyCache{body: f.Message.Body}
 	for _, s := range verify {
 		if len(s.Faults) > 0 {
 			s.Result, s.Reason = "permerror", s.Faults[0].Code
@@ -68,7 +76,7 @@ func (f *Facts) gatherSignatures(ctx context.Context, r dns.Resolver) {
 		case s.Result != "pass":
 		case s.Second == "fail" && !misread(f.Message, s):
 			s.Result, s.Reason = "fail", reasonSecondOpinion
-		case s.expired(f.receivedAt()):
+		case s.Expired:
 			s.Result, s.Reason = "permerror", reasonExpired // §6.1.1
 		}
 	}
@@ -81,10 +89,6 @@ func (f *Facts) receivedAt() time.Time {
 		return f.Delivery.ReceivedAt
 	}
 	return f.Options.Now()
-}
-
-func (s *Signature) expired(at time.Time) bool {
-	return s.Expires >= 0 && at.Unix() > s.Expires
 }
 
 // bodyCache keeps the canonical forms of a body: signatures share them.
