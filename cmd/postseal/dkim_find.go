@@ -22,6 +22,7 @@ type findOptions struct {
 	net          netFlags
 	selectors    []string
 	from         []string
+	weak         string
 	deep, nsec   bool
 	format, lang string
 }
@@ -46,6 +47,7 @@ func newDKIMFindCmd(s *streams) *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringArrayVar(&o.selectors, "selector", nil, "DKIM `SELECTOR` known to be in use (repeatable)")
 	addSelectorsFrom(cmd, &o.from)
+	addWeakKeys(cmd, &o.weak)
 	fl.BoolVar(&o.deep, "deep", false, "ask for every name that is known, some 300")
 	fl.BoolVar(&o.nsec, "nsec", false, "walk the NSEC records below _domainkey where the zone has them")
 	fl.StringVar(&o.format, "format", "text", "what standard output gets, a `FORMAT`: text or json")
@@ -87,13 +89,18 @@ func (o *findOptions) run(ctx context.Context, s *streams, arg string) error {
 	if err != nil {
 		return err
 	}
+	weak, err := openWeakKeys(o.weak)
+	if err != nil {
+		return err
+	}
+	defer weak.Close()
 	asking, w, done, err := o.net.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
 	f, err := dkim.Gather(asking, w.run, domain, dkim.Options{
-		Selectors: o.selectors, Observed: seen[domain], Deep: o.deep, NSEC: o.nsec, Now: w.now(),
+		Selectors: o.selectors, Observed: seen[domain], Deep: o.deep, NSEC: o.nsec, Now: w.now(), WeakKeys: weak,
 		Hints: func(ctx context.Context) dkim.Hints { return findHints(ctx, w.run, domain) },
 	})
 	switch {

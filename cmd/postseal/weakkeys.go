@@ -22,7 +22,7 @@ func openWeakKeys(path string) (*dkim.WeakKeys, error) {
 	}
 	list, err := dkim.OpenWeakKeys(path)
 	if err != nil {
-		return nil, usage("--weak-keys: %w", errors.New(strings.TrimPrefix(err.Error(), "dkim: list of weak keys: ")))
+		return nil, usage("--weak-keys: %w", errors.New(strings.TrimPrefix(err.Error(), "dkim: ")))
 	}
 	return list, nil
 }
