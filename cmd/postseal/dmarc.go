@@ -8,5 +8,6 @@ func newDMARCCmd(s *streams) *cobra.Command {
 		newDMARCWalkCmd(s),
 		newDMARCEvalCmd(s),
 		newDMARCRolloutCmd(s),
+		newDMARCReportsCmd(s),
 	)
 }

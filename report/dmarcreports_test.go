@@ -1,0 +1,110 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/postseal/postseal/internal/locale"
+)
+
+// reportsFixture is a summary as 'postseal dmarc reports --format json' prints it.
+func reportsFixture(t *testing.T) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "dmarcreports", "summary.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func reportsText(t *testing.T, doc []byte, opts TextOptions) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := WriteDMARCReports(&b, "text", doc, opts); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// The answer comes before the table, in both languages, and fits the terminal.
+func TestDMARCReportsText(t *testing.T) {
+	for lang, want := range map[string][]string{
+		"en": {"33,476 messages: 95.6 % aligned, 1,443 failing", "p=quarantine is not safe yet: what looks like mail of your own fails",
+			"21 of 14 days ✓, 95.6 % of 98 % aligned ✗", "736 messages of 1 source: looks like senders of yours", "133 more sources"},
+		"pt-BR": {"33.476 mensagens: 95,6 % com alinhamento, 1.443 em falha", "p=quarantine ainda não é seguro", "21 de 14 dias ✓",
+			"736 mensagens de 1 origem: parece vir de remetentes seus", "mais 133 origens"},
+	} {
+		out := reportsText(t, reportsFixture(t), TextOptions{Lang: lang})
+		flat := strings.Join(strings.Fields(out), " ")
+		at := 0
+		for _, w := range want {
+			i := strings.Index(flat[at:], w)
+			if i < 0 {
+				t.Errorf("%s: no %q after %q:\n%s", lang, w, flat[:at], out)
+				continue
+			}
+			at += i
+		}
+		for line := range strings.Lines(out) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
+				t.Errorf("%s: %d columns: %s", lang, n, line)
+			}
+		}
+	}
+}
+
+// Every answer has its sentence, with all of its parameters.
+func TestDMARCReportsAnswers(t *testing.T) {
+	for _, lang := range locale.Langs {
+		for _, code := range []string{"none", "top", "little", "fix", "look", "ready"} {
+			for _, p := range []string{"none", "quarantine"} {
+				v := &reportsView{Domain: "example.com", Days: 20}
+				v.Policy.P, v.Policy.Testing = p, p == "quarantine"
+				v.Answer.Code, v.Answer.Next, v.Answer.NeedDays = code, "quarantine", 14
+				s := words{locale.Must(lang)}.reportsAnswer(v)
+				if s == "" || strings.Contains(s, "no value") || strings.ContainsAny(s, "[{") {
+					t.Errorf("%s %s: %q", lang, code, s)
+				}
+				if inForce := strings.Contains(s, "t=y"); inForce != (p == "quarantine" && code != "none" && code != "top") {
+					t.Errorf("%s %s under p=%s: %q", lang, code, p, s)
+				}
+			}
+		}
+	}
+}
+
+// Whatever a file says reaches neither terminal nor spreadsheet as a command.
+func TestDMARCReportsHostile(t *testing.T) {
+	doc := []byte(`{"domains": [{"domain": "=cmd()", "messages": 1, "answer": {"code": "\u001b[31m"},
+		"policy": {"p": "\u202e"}, "dispositions": {"\u001b]0;": 1},
+		"sources": [{"name": "\u001b[2J", "kind": "-1+1", "why": "@x", "messages": 1, "addresses": ["+1"]}]}]}`)
+	out := reportsText(t, doc, TextOptions{})
+	var b bytes.Buffer
+	if err := WriteDMARCReports(&b, "csv", doc, TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if hidden := regexp.MustCompile(`[\x00-\x09\x0b-\x1f\x7f\x{202e}]`); hidden.MatchString(out) || hidden.MatchString(b.String()) {
+		t.Errorf("control characters come through:\n%q\n%q", out, b.String())
+	}
+	rows, err := csv.NewReader(&b).ReadAll()
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%d rows, %v; want 2", len(rows), err)
+	}
+	for _, c := range rows[1] {
+		if c != "" && strings.Contains("=+-@", c[:1]) {
+			t.Errorf("the cell %q is a formula", c)
+		}
+	}
+	if err := WriteDMARCReports(&b, "text", []byte("no"), TextOptions{}); err == nil {
+		t.Error("what is no JSON is no error")
+	}
+	if err := WriteDMARCReports(&b, "pdf", doc, TextOptions{}); err == nil {
+		t.Error("an unknown format is no error")
+	}
+}
