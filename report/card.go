@@ -43,16 +43,6 @@ type ruleView struct{ Title, Rule string }
 
 type factView struct{ Label, Value string }
 
-type policyTable struct {
-	Rows []policyRow
-}
-
-type policyRow struct {
-	Who, Name, Policy, Tone, Symbol, Tag, Note string
-}
-
-type walkView struct{ Name, State, Note string }
-
 type keyView struct {
 	Selector, FoundBy, Key, Tone, Symbol, Word, Alias string
 }
@@ -254,49 +244,8 @@ func (w words) dmarcDetails(c *cardView, r *Report, v *dmarcView) {
 	if v == nil {
 		return
 	}
-	if v.Effective != nil {
-		t := &policyTable{}
-		add := func(who, name string, p dmarcPolicy) {
-			row := policyRow{Who: who, Name: Escape(name), Policy: Escape(p.Policy), Tag: Escape(p.Tag)}
-			// Each line has its own answer: a look-up above the domain may
-			// have failed that only its subdomains depend on.
-			known := v.Known
-			if p.Known != nil {
-				known = *p.Known
-			}
-			st := policyState(p.Policy, known)
-			switch {
-			case !known:
-				row.Policy, row.Tag = w.t("state.unknown"), ""
-			case p.Policy == "":
-				row.Policy = w.t("policy.not-applied")
-			default:
-				row.Note = w.or("policy", p.Policy, "")
-			}
-			if p.Testing {
-				row.Note += " " + w.t("policy.testing")
-			}
-			row.Tone, row.Symbol = st.Code, st.Symbol
-			t.Rows = append(t.Rows, row)
-		}
-		add(w.t("policy.who-domain"), r.Domain, v.Effective.Domain)
-		add(w.t("policy.who-subdomain"), "mail."+r.Domain, v.Effective.Subdomain)
-		add(w.t("policy.who-nonexistent"), "no-such-name."+r.Domain, v.Effective.Nonexistent)
-		if l := v.RFC7489; l != nil {
-			add(w.t("policy.who-legacy"), l.PolicyName, dmarcPolicy{Policy: l.Policy, Known: l.Known})
-		}
-		c.Policy = t
-	}
+	c.Policy, c.Walk = w.policyTable(r, v), w.walk(v)
 	c.fact(w.t("fact.organizational-domain"), v.OrganizationalDomain)
-	for _, s := range v.Steps {
-		if s != nil && len(c.Walk) < 20 {
-			note := s.Note
-			if note == "" && s.Kept {
-				note = w.t("walk.kept")
-			}
-			c.Walk = append(c.Walk, walkView{"_dmarc." + clip(Escape(s.Name), 260), w.or("answer", s.Status, Escape(s.Status)), clip(Escape(note), 200)})
-		}
-	}
 	for i, d := range v.Destinations {
 		if d == nil || i >= 20 {
 			continue
@@ -306,19 +255,6 @@ func (w words) dmarcDetails(c *cardView, r *Report, v *dmarcView) {
 			value += " (" + w.or("consent", d.Authorized, d.Authorized) + ")"
 		}
 		c.fact(d.Tag, value)
-	}
-}
-
-func policyState(policy string, known bool) state {
-	switch {
-	case !known:
-		return stateUnknown
-	case policy == "reject" || policy == "quarantine":
-		return stateOK
-	case policy == "none":
-		return stateWarning
-	default:
-		return stateError
 	}
 }
 

@@ -73,6 +73,9 @@ type dmarcPolicy struct {
 	Tag     string `json:"tag"`
 	Testing bool   `json:"testing"`
 	Known   *bool  `json:"known"`
+
+	Published  string `json:"published"`
+	PolicyName string `json:"policy_name"`
 }
 
 type dmarcView struct {
@@ -86,6 +89,7 @@ type dmarcView struct {
 		Status  string   `json:"status"`
 		Records []string `json:"records"`
 		Kept    bool     `json:"kept"`
+		Code    string   `json:"code"`
 		Note    string   `json:"note"`
 	} `json:"steps"`
 	Effective *struct {
@@ -98,6 +102,9 @@ type dmarcView struct {
 		PolicyName           string `json:"policy_name"`
 		Policy               string `json:"policy"`
 		Known                *bool  `json:"known"`
+		Subdomain            string `json:"subdomain"`
+		SubdomainKnown       *bool  `json:"subdomain_known"`
+		Pct                  *int   `json:"pct"`
 	} `json:"rfc7489"`
 	Destinations []*struct {
 		Tag        string `json:"tag"`

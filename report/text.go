@@ -102,6 +102,7 @@ func (p *textPrinter) domain(r *Report) {
 	p.senders(r)
 	if p.opts.Verbose {
 		p.findings(r)
+		p.policyTable(r)
 	}
 	p.notMeasured(r)
 }
