@@ -110,7 +110,7 @@ func fromZoneFile(l *dns.Lookup) bool {
 func (g *gatherer) delegation(ctx context.Context, f *Facts) {
 	sh := &f.shape
 	told := false
-	for _, l := range g.below(f) {
+	for _, l := range g.lookups(f) {
 		if l.Answer == nil || l.Answer.Zone == "" || len(l.Answer.Chain) > 0 {
 			continue
 		}
@@ -129,8 +129,8 @@ func (g *gatherer) delegation(ctx context.Context, f *Facts) {
 	g.run(ctx, func() { sh.servers = ask(ctx, g.r, name, dns.TypeNS) })
 }
 
-// below are all look-ups at _domainkey and below it.
-func (g *gatherer) below(f *Facts) []*dns.Lookup {
+// lookups are those at _domainkey and below it.
+func (g *gatherer) lookups(f *Facts) []*dns.Lookup {
 	list := []*dns.Lookup{&f.NodeTXT, &f.Random, &f.Dotted, &f.ADSP, &f.Report}
 	for _, s := range g.found {
 		list = append(list, &s.Lookup)
@@ -144,7 +144,7 @@ func (g *gatherer) delegated(f *Facts, apex *dns.Lookup) {
 	if name := sh.servers.Name; slices.ContainsFunc(sh.servers.Records(), func(r dns.Record) bool { return r.Name == name }) {
 		sh.cut = name
 	}
-	failed := !slices.ContainsFunc(g.below(f), func(l *dns.Lookup) bool { return !l.Unknown() || !serverTrouble(l.Error) })
+	failed := !slices.ContainsFunc(g.lookups(f), func(l *dns.Lookup) bool { return !l.Unknown() || !serverTrouble(l.Error) })
 	if e := f.NodeTXT.Error; failed && apex.Asked() && !apex.Unknown() && (sh.cut != "" || e.Authoritative) {
 		// Servers that answer for the domain, while none does for _domainkey, are
 		// others.
