@@ -230,7 +230,7 @@ func (s *Selector) aliased(chain []dns.Name) {
 // The groups take turns, so that a small budget has some of each.
 func (g *gatherer) more(ctx context.Context, f *Facts, opts Options, hints Hints) {
 	if opts.NSEC {
-		f.Walk = g.walk(ctx, f)
+		f.Walk = g.walk(ctx)
 	}
 	failed := 0
 	for _, s := range g.found {

@@ -168,6 +168,9 @@ func (c *Client) ask(ctx context.Context, srv *server, q query, try time.Duratio
 	}
 	s.Server, s.Trusted, s.took = srv.name, srv.trusted, time.Since(begin)
 	s.Secure = s.Secure && srv.trusted
+	if q.do {
+		s.denial = denialOf(m)
+	}
 	return s, nil
 }
 

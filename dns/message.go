@@ -20,6 +20,7 @@ type query struct {
 	qtype   Type
 	recurse bool // RD
 	cd      bool // checking disabled: answer although validation fails
+	do      bool // with DNSSEC records (RFC 4035 §3.2.1)
 
 	sent *atomic.Int32 // counts the messages; nil where nobody asks
 }
@@ -37,6 +38,9 @@ func (q query) String() string {
 	if q.cd {
 		s += " cd"
 	}
+	if q.do {
+		s += " do"
+	}
 	return s
 }
 
@@ -51,7 +55,7 @@ func (q query) pack(id uint16, name string, edns bool) ([]byte, error) {
 		Question: []mdns.Question{{Name: name, Qtype: uint16(q.qtype), Qclass: mdns.ClassINET}},
 	}
 	if edns {
-		m.SetEdns0(ednsSize, false)
+		m.SetEdns0(ednsSize, q.do)
 	}
 	return m.Pack()
 }

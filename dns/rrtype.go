@@ -27,6 +27,7 @@ const (
 	TypeTLSA   = Type(mdns.TypeTLSA)
 	TypeSPF    = Type(mdns.TypeSPF) // type 99, dead since RFC 7208 §3.1
 	TypeCAA    = Type(mdns.TypeCAA)
+	TypeNSEC   = Type(mdns.TypeNSEC)
 )
 
 func (t Type) String() string { return mdns.Type(t).String() }

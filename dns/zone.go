@@ -196,6 +196,7 @@ type Step struct {
 	packets int
 	passed  []Name  // hops before Target, or before the records
 	answer  *Answer // the rest of the chain, had from elsewhere
+	denial  Denial  // where DNSSEC records were asked for
 }
 
 // Lookup says what the zone holds for one name and type, as its authoritative
