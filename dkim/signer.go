@@ -2,6 +2,7 @@ package dkim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/postseal/postseal/dns"
@@ -22,19 +23,26 @@ type ConfigFile struct {
 }
 
 // OpenDKIM is what makes OpenDKIM sign for the domain with these keys, and
-// Postfix pass messages through it. With several keys each message gets several
-// signatures.
-func OpenDKIM(domain dns.Name, keys []SigningKey) []ConfigFile {
+// Postfix pass messages through it. Version 2.11 has one SignatureAlgorithm for
+// all keys and answers 451 when a key is not of it: of RSA and Ed25519 together
+// it gets the RSA key, and both tells that the other one is left out.
+func OpenDKIM(domain dns.Name, keys []SigningKey) (files []ConfigFile, both bool) {
 	var table, signing strings.Builder
+	ed := func(k SigningKey) bool { return k.Type == "ed25519" }
+	algorithm := "rsa-sha256"
+	if !slices.ContainsFunc(keys, func(k SigningKey) bool { return !ed(k) }) {
+		algorithm = "ed25519-sha256"
+	} else {
+		both = slices.ContainsFunc(keys, ed)
+		keys = slices.DeleteFunc(slices.Clone(keys), ed)
+	}
 	for _, k := range keys {
 		name := k.Selector + "._domainkey." + domain.String()
 		fmt.Fprintf(&table, "%s %s:%s:%s\n", name, domain, k.Selector, k.Path)
 		fmt.Fprintf(&signing, "*@%s %s\n", domain, name)
 	}
-	conf := "KeyTable refile:/etc/opendkim/KeyTable\nSigningTable refile:/etc/opendkim/SigningTable\n"
-	if len(keys) > 1 {
-		conf += "MultipleSignatures yes\n"
-	}
+	conf := "KeyTable refile:/etc/opendkim/KeyTable\nSigningTable refile:/etc/opendkim/SigningTable\n" +
+		"SignatureAlgorithm " + algorithm + "\n"
 	// RFC 8058 §4 wants List-Unsubscribe-Post signed, which OpenDKIM's own list
 	// lacks; a From signed once more than it is there cannot be added (RFC 6376 §8.15).
 	conf += "Mode sv\nCanonicalization relaxed/simple\nOversignHeaders From\nSignHeaders *,+List-Unsubscribe-Post\n" +
@@ -44,10 +52,11 @@ func OpenDKIM(domain dns.Name, keys []SigningKey) []ConfigFile {
 		{"signingtable", "/etc/opendkim/SigningTable", signing.String()},
 		{"opendkim", "/etc/opendkim.conf", conf},
 		{"postfix", "/etc/postfix/main.cf", "smtpd_milters = inet:127.0.0.1:8891\nnon_smtpd_milters = $smtpd_milters\nmilter_default_action = tempfail\n"},
-	}
+	}, both
 }
 
-// Rspamd is what makes rspamd sign for the domain with these keys.
+// Rspamd is what makes rspamd sign for the domain with these keys, each message
+// with all of them.
 func Rspamd(domain dns.Name, keys []SigningKey) []ConfigFile {
 	var b strings.Builder
 	b.WriteString("use_domain = \"header\";\nuse_esld = false;\nsign_authenticated = true;\ndomain {\n")

@@ -190,3 +190,9 @@ func dataOf(fields []field) map[string]any {
 	}
 	return data
 }
+
+// Line is a TXT record as a zone file has it, on one line. The text may be
+// anybody's: octets that do not print stand escaped.
+func Line(name string, ttl uint32, text string) string {
+	return fmt.Sprintf("%s %d IN TXT %s", name, ttl, oneLine(Split(text)))
+}

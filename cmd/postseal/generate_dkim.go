@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -98,11 +99,16 @@ func newGenDKIMCmd(s *streams) *cobra.Command {
 		k        keyFlags
 		selector string
 	)
-	signer := func(config func(dns.Name, []dkim.SigningKey) []dkim.ConfigFile, gen **generation) func(io.Writer, *publish.Set) error {
-		return func(w io.Writer, set *publish.Set) error { return (*gen).signer(w, set, config((*gen).domain, keys)) }
-	}
 	var gen *generation
-	g.more = []genFormat{{name: "opendkim", write: signer(dkim.OpenDKIM, &gen)}, {name: "rspamd", write: signer(dkim.Rspamd, &gen)}}
+	g.more = []genFormat{
+		{name: "opendkim", write: func(w io.Writer, set *publish.Set) error {
+			files, both := dkim.OpenDKIM(gen.domain, keys)
+			return gen.signer(w, set, files, both)
+		}},
+		{name: "rspamd", write: func(w io.Writer, set *publish.Set) error {
+			return gen.signer(w, set, dkim.Rspamd(gen.domain, keys), false)
+		}},
+	}
 	cmd := &cobra.Command{
 		Use:   "dkim DOMAIN",
 		Short: "Make a DKIM key pair and its record",
@@ -140,7 +146,7 @@ func newGenDKIMCmd(s *streams) *cobra.Command {
 			if _, err := dkim.KeyBits(k.keyType); k.keyType != "both" && err != nil {
 				return gen.refused(err)
 			}
-			plan, err := gen.choose(ctx, w, &k, selector)
+			plan, err := gen.choose(ctx, w, w.now(), &k, selector)
 			if err != nil {
 				return err
 			}
@@ -167,9 +173,9 @@ func newGenDKIMCmd(s *streams) *cobra.Command {
 }
 
 // choose finds the selectors for new keys. What is named and not free is
-// refused; without a name it is the first letter of the month for which neither
+// refused; without a name it is the first letter of that month for which neither
 // DNS nor the folder has anything.
-func (g *generation) choose(ctx context.Context, w *world, k *keyFlags, named string) ([]keyPlan, error) {
+func (g *generation) choose(ctx context.Context, w *world, at time.Time, k *keyFlags, named string) ([]keyPlan, error) {
 	slots := map[string]dkim.Slot{}
 	ask := func(selector string) dkim.Slot {
 		slot, ok := slots[selector]
@@ -183,7 +189,7 @@ func (g *generation) choose(ctx context.Context, w *world, k *keyFlags, named st
 	if named == "" {
 		var wildcard *dkim.Slot
 		var ok bool
-		selector, ok = dkim.FreeSelector(w.now(), func(s string) bool {
+		selector, ok = dkim.FreeSelector(at, func(s string) bool {
 			for _, p := range k.plan(s) {
 				if _, err := os.Lstat(k.path(g.domain, p)); err == nil {
 					return true
@@ -313,7 +319,7 @@ func keyAlgorithm(keyType string) string {
 
 // signer prints a signer's configuration. The record must be published first,
 // and this is the only time that it is shown: it stands above as a comment.
-func (g *generation) signer(w io.Writer, set *publish.Set, files []dkim.ConfigFile) error {
+func (g *generation) signer(w io.Writer, set *publish.Set, files []dkim.ConfigFile, leftOut bool) error {
 	var b strings.Builder
 	var zone strings.Builder
 	if err := publish.Zone(&zone, set); err != nil {
@@ -335,6 +341,9 @@ func (g *generation) signer(w io.Writer, set *publish.Set, files []dkim.ConfigFi
 	say("signer-keys-"+g.flags.format, check.Params{"Paths": strings.Join(paths, " ")})
 	if slices.ContainsFunc(set.Records, func(r publish.Record) bool { return strings.Contains(r.Value, "k=ed25519") }) {
 		say("signer-ed25519-"+g.flags.format, nil)
+	}
+	if leftOut {
+		say("signer-left-out", nil)
 	}
 	for _, f := range files {
 		b.WriteString("\n")

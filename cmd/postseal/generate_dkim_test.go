@@ -133,8 +133,8 @@ func TestSignerFormats(t *testing.T) {
 	dir := t.TempDir()
 	for format, want := range map[string][]string{
 		"opendkim": {
-			"\no._domainkey.example.com example.com:o:" + dir + "/example.com.o.pem\no-ed._domainkey.example.com example.com:o-ed:" + dir + "/example.com.o-ed.pem\n",
-			"\n*@example.com o._domainkey.example.com\n*@example.com o-ed._domainkey.example.com\n", "\nMultipleSignatures yes\n",
+			"\no._domainkey.example.com example.com:o:" + dir + "/example.com.o.pem\n\n",
+			"\n*@example.com o._domainkey.example.com\n\n", "\nSignatureAlgorithm rsa-sha256\n", "the Ed25519 key is left out here",
 			"\nSignHeaders *,+List-Unsubscribe-Post\n", "\nsmtpd_milters = inet:127.0.0.1:8891\n", "\n# o._domainkey.example.com. 3600 IN TXT ( \"v=DKIM1; k=rsa; p=",
 		},
 		"rspamd": {

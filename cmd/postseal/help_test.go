@@ -61,12 +61,14 @@ func TestExamples(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"example.com.zone": zone, "google.zone": google, "domains.txt": "example.com\nmail.example.com\n",
+		"m.eml": "From: news@example.com\nDate: Tue, 14 Nov 2023 22:13:20 +0000\nSubject: Hello\n\nHello\n",
+		// the private key that RFC 8463 §A.2 prints
+		"keys/example.com.s202611a.pem": "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=\n", "keys/s1.private": "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=\n",
 		"reports/one.xml": dmarcReport(t), "more.mbox": "From a\nContent-Type: text/xml\n\n" + dmarcReport(t),
 	} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
 			t.Fatal(err)
 		}
-
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
