@@ -144,7 +144,7 @@ var table = []Provider{
 	{ID: "mailgun", Name: "Mailgun", Kind: Sender, Mark: Verified,
 		MX: list{"mailgun.org"}, SPF: list{"mailgun.org"}, TXT: list{"mgverify="},
 		Selectors:   list{"mailo", "krs", "pic", "k1", "mx", "smtp", "pdk1", "pdk2"},
-		DKIMTargets: list{"dkim1.mailgun.com", "mgsend.org"}, Include: "mailgun.org", Set: list{"pdk1", "pdk2"}},
+		DKIMTargets: list{"dkim1.mailgun.com", "mgsend.org", "domainkey.mailgun.org"}, Include: "mailgun.org", Set: list{"pdk1", "pdk2"}},
 	{ID: "mailchimp", Name: "Mailchimp", Kind: Sender, Mark: Verified,
 		SPF: list{"servers.mcsv.net"}, Selectors: list{"k2", "k3", "k1"}, DKIMTargets: list{"mcsv.net"}, Include: "servers.mcsv.net", Bounces: BouncesVendor,
 		Set:   list{"k2", "k3"},
