@@ -89,18 +89,18 @@ func (p *parser) words(rule, name, def string, allowed ...string) {
 		return
 	}
 	x := Problem{Rule: rule, Tag: name, Span: t.Span, Params: check.Params{"Tag": name, "Value": t.Value, "Default": def}}
+	meant := ""
 	switch strings.ToLower(strings.Trim(t.Value, " \t\"'`,.")) {
 	case "strict", "s":
-		x.Fixed = p.rec.with(name, "s")
+		meant = "s"
 	case "yes", "true", "1", "y":
-		x.Fixed = p.rec.with(name, "y")
-	case "no", "false", "0":
-		x.Fixed = p.rec.with(name, "n")
-	default:
-		x.Fixed = p.rec.without(name)
+		meant = "y"
+	case "no", "false", "0", "n":
+		meant = "n"
 	}
-	if fixed, _ := Parse(x.Fixed); fixed.Has(name) && fixed.word(name, "", allowed...) == "" {
-		x.Fixed = p.rec.without(name)
+	x.Fixed = p.rec.without(name)
+	if slices.Contains(allowed, meant) { // a word of another tag is no word of this one
+		x.Fixed = p.rec.with(name, meant)
 	}
 	p.add(x)
 }
