@@ -1,13 +1,14 @@
 package dmarc
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
@@ -75,6 +76,8 @@ func TestExamples(t *testing.T) {
 		policy  string // EP
 		org     dns.Name
 		legacy  string
+		below   string // the policy for existing names below, where the catalogue says it
+		pct     int    // the share of mail at old receivers, 0 for all
 	}{
 		{name: "1", zone: at("example.com", "v=DMARC1; p=reject; rua=mailto:d@example.com"), policy: "reject", org: "example.com", legacy: "reject"},
 		{name: "2", zone: at("example.com", "v=DMARC1; p=none"), policy: "none", legacy: "none",
@@ -92,11 +95,11 @@ func TestExamples(t *testing.T) {
 			want: []string{"p-missing warning (np-advice policy-none)"}},
 		{name: "8", zone: at("example.com", "v=DMARC1;"),
 			want: []string{"bare-version error (np-advice p-missing rua-missing)"}},
-		{name: "9", zone: at("example.com", "v=DMARC1; p=reject; pct=20; rua=mailto:d@example.com"), policy: "reject", legacy: "reject",
+		{name: "9", zone: at("example.com", "v=DMARC1; p=reject; pct=20; rua=mailto:d@example.com"), policy: "reject", legacy: "reject", pct: 20,
 			want: []string{"pct warning (7489-divergence)"}},
 		{name: "10", zone: at("example.com", "v=DMARC1; p=quarantine; t=y; rua=mailto:d@example.com"), policy: "none", legacy: "quarantine",
 			want: []string{"np-advice notice", "test-mode warning (7489-divergence)"}},
-		{name: "11", zone: at("example.com", "v=DMARC1; p=none; sp=reject; t=y; rua=mailto:d@example.com"), policy: "none", legacy: "none",
+		{name: "11", zone: at("example.com", "v=DMARC1; p=none; sp=reject; t=y; rua=mailto:d@example.com"), policy: "none", legacy: "none", below: "quarantine",
 			want: []string{"policy-none warning", "test-mode warning (7489-divergence)"}},
 		{name: "12", zone: at("example.com", "v=DMARC1; p=reject; sp=none; rua=mailto:d@example.com"), policy: "reject", legacy: "reject",
 			want: []string{"np-inherits-weak warning", "sp-weaker warning"}},
@@ -148,7 +151,7 @@ func TestExamples(t *testing.T) {
 				tt.want = []string{}
 			}
 			f := gather(t, tt.zone+mailHost, tt.domain, tt.profile)
-			if diff := cmp.Diff(tt.want, findings(f)); diff != "" {
+			if diff := gocmp.Diff(tt.want, findings(f)); diff != "" {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 			if f.Effective.Domain.Policy != tt.policy {
@@ -156,6 +159,12 @@ func TestExamples(t *testing.T) {
 			}
 			if f.RFC7489.Policy != tt.legacy {
 				t.Errorf("policy under RFC 7489: got %q, want %q", f.RFC7489.Policy, tt.legacy)
+			}
+			if tt.below != "" && f.Effective.Subdomain.Policy != tt.below {
+				t.Errorf("policy below: got %q, want %q", f.Effective.Subdomain.Policy, tt.below)
+			}
+			if want := cmp.Or(tt.pct, 100); f.RFC7489.Pct != want {
+				t.Errorf("share under RFC 7489: got %d, want %d", f.RFC7489.Pct, want)
 			}
 			if tt.org != "" && f.OrganizationalDomain != tt.org {
 				t.Errorf("organizational domain: got %q, want %q", f.OrganizationalDomain, tt.org)

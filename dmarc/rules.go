@@ -79,7 +79,13 @@ func fromText(rule string) func(*Facts, *check.Reporter) {
 				if p.Rule != rule || t.beside && rule == "dmarc-value-charset" {
 					continue
 				}
-				r.Report(t.finding(p))
+				out := t.finding(p)
+				if f.Profile == check.ProfileParked && t.record.Valid && p.Tag == "p" && out.Fix != nil {
+					// A domain without mail has one right policy, whatever was meant.
+					out.Fix = change(t.step, t.text, t.record.with("p", "reject"))
+					out.Params["Nearest"] = "reject"
+				}
+				r.Report(out)
 			}
 		}
 		if !f.Known {

@@ -272,7 +272,8 @@ Before:
 After:
 
     v=DMARC1; p=reject; adkim=s; aspf=s`,
-			CoveredBy: []string{"dmarc-policy-none-no-rua"},
+			// A broken policy tag is the defect where its repair rejects as well.
+			CoveredBy: []string{"dmarc-policy-none-no-rua", "dmarc-bare-version", "dmarc-p-missing", "dmarc-p-invalid", "dmarc-sp-invalid", "dmarc-np-invalid"},
 		},
 		Applies: func(f *Facts) bool { return hasRecord(f) && f.Profile == check.ProfileParked },
 		Run:     parkedPolicy,
