@@ -22,6 +22,7 @@ type addressReader struct {
 	s       string
 	i       int
 	inGroup bool // groups do not nest
+	bare    int  // where the first address without a domain stands, and 1; 0 for none
 	problem string
 	at      int
 }
@@ -71,8 +72,12 @@ func parseAddresses(s string) addressList {
 			p.fail("unexpected", p.i)
 		}
 	}
-	if p.problem == "" && len(list.mailboxes) == 0 && len(list.groups) == 0 {
+	switch {
+	case len(list.mailboxes) == 0 && len(list.groups) == 0:
 		p.fail("empty", 0)
+	case len(list.mailboxes) > 1 && p.bare > 0:
+		// Alone, it may be a local user; in a list it is a comma without quotes.
+		p.fail("no-address", p.bare-1)
 	}
 	list.problem, list.at = p.problem, p.at
 	return list
@@ -215,6 +220,9 @@ func (p *addressReader) addrSpec() (string, bool) {
 		if p.i < len(p.s) && (isAtext(p.s[p.i]) || p.s[p.i] == '"') {
 			p.fail("no-address", start) // words, and no address after them
 			return "", false
+		}
+		if p.bare == 0 {
+			p.bare = start + 1
 		}
 		return local, true
 	}

@@ -188,8 +188,8 @@ func agreed(readings []Reading, value string) []Mailbox {
 		all = append(all, r.Addresses...)
 	}
 	slices.Sort(all)
-	if all = slices.Compact(all); len(all) != 1 {
-		return nil
+	if all = slices.Compact(all); len(all) != 1 || strings.Count(all[0], "@") != 1 {
+		return nil // of two @, some take the first and some the last
 	}
 	display := ""
 	if i := strings.LastIndexByte(value, '<'); i > 0 {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postseal/postseal/audit"
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/internal/locale"
 	"github.com/postseal/postseal/score"
@@ -33,7 +32,7 @@ func newExplainCmd(s *streams) *cobra.Command {
 			if id == "score" {
 				return score.WriteTableIn(s.out, l)
 			}
-			for _, m := range audit.Metas() {
+			for _, m := range allRules() {
 				if m.ID == id {
 					return explain(s.out, m, l)
 				}
@@ -77,7 +76,7 @@ func severities(m *check.Meta, l *locale.Localizer) string {
 }
 
 func ruleIDs() []string {
-	metas := audit.Metas()
+	metas := allRules()
 	ids := make([]string, len(metas))
 	for i, m := range metas {
 		ids[i] = m.ID
@@ -147,7 +146,7 @@ func newRulesCmd(s *streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			metas := audit.Metas()
+			metas := allRules()
 			if standard != "" {
 				if !slices.Contains(check.Standards, check.Standard(standard)) {
 					return usage("--standard %q is none of %v", standard, check.Standards)

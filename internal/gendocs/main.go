@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/postseal/postseal/audit"
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/message"
 	"github.com/postseal/postseal/score"
 )
 
@@ -37,7 +39,7 @@ func write(dir string) error {
 	var index bytes.Buffer
 	index.WriteString("# Rules\n\nMade from the rules themselves by `make generate`; do not edit.\n")
 	var last check.Standard
-	for _, m := range audit.Metas() {
+	for _, m := range slices.Concat(audit.Metas(), message.Metas()) {
 		if m.Standard != last {
 			fmt.Fprintf(&index, "\n## %s\n\n| rule | severity | what is wrong |\n|---|---|---|\n", m.Standard)
 			last = m.Standard
