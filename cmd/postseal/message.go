@@ -119,7 +119,7 @@ func (o *messageOptions) run(cmd *cobra.Command, s *streams, file string) error 
 		err = report.WriteMessageJSON(s.out, doc)
 	case "authres":
 		// Folded where RFC 8601 lets white space stand, one method a line.
-		_, err = fmt.Fprintf(s.out, "Authentication-Results: %s\n", strings.ReplaceAll(doc.Message.AuthRes, "; ", ";\n\t"))
+		_, err = fmt.Fprintf(s.out, "Authentication-Results: %s\n", strings.ReplaceAll(doc.Message.AuthRes, "; ", ";\n  "))
 	default:
 		err = report.WriteMessageText(s.out, doc, l, report.TextOptions{Width: width, Color: color, Verbose: o.verbose})
 	}
