@@ -20,6 +20,9 @@ func Hints(hosts []dns.Name, record *spf.Facts) dkim.Hints {
 		}
 		if err := record.Unanswered(); err != nil {
 			h.Untold = err
+			if record.Lookup.Unknown() || redirects(record.Tree) {
+				h.OwnUntold = err
+			}
 		}
 	}
 	return h
@@ -38,4 +41,9 @@ func chosen(terms []*spf.Term, list []dns.Name) []dns.Name {
 		}
 	}
 	return list
+}
+
+// redirects tells whether the record in force may be another's.
+func redirects(t *spf.Tree) bool {
+	return t != nil && slices.ContainsFunc(t.Terms, func(term *spf.Term) bool { return term.Kind == spf.Redirect })
 }

@@ -85,7 +85,7 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, opts Options) 
 	if opts.Hints != nil {
 		// The word list is on its way while MX and SPF are waited for.
 		hints = opts.Hints(ctx)
-		f.hinted, f.untold = true, hints.Untold
+		f.hinted, f.untold, f.ownUntold = true, hints.Untold, hints.OwnUntold
 		f.detect(hints)
 		for _, d := range f.Detected {
 			g.guess(ctx, ByProvider+d.ID, d.p.Selectors)

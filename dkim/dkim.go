@@ -40,8 +40,9 @@ type Hints struct {
 	Own []dns.Name // those of SPF that the domain's own record names: who it has chosen
 	TXT []string   // other TXT at the domain: verification tokens
 
-	// Untold is a failed look-up behind which there may be more; nil when that is all.
-	Untold error
+	// Failed look-ups behind which there may be more, nil when that is all:
+	// anywhere, and at the domain's own record.
+	Untold, OwnUntold error
 }
 
 // Facts are everything observed about one domain's DKIM keys.
@@ -76,8 +77,9 @@ type Facts struct {
 	wild   *Selector   // what a wildcard answers, nil without one
 	all    []*Selector // every selector asked, in order
 	hinted bool        // Options.Hints was there to tell providers
-	untold error       // Hints.Untold
-	shape  shape       // how the keys stand in DNS, and beside others
+
+	untold, ownUntold error // of Hints
+	shape             shape // how the keys stand in DNS, and beside others
 }
 
 // Group is how many selectors of one origin were tried.

@@ -32,7 +32,7 @@ gateway, which may sign instead, it is only a notice.
 Before: ` + "`v=spf1 include:spf.protection.outlook.com -all`" + ` and nothing at ` + "`selector1._domainkey`" + `
 After: ` + "`selector1._domainkey`" + ` and ` + "`selector2._domainkey`" + ` as CNAMEs to what the Defender portal shows`,
 		},
-		Applies: func(f *Facts) bool { return f.Profile.Sends() && len(f.fixedSenders()) > 0 },
+		Applies: func(f *Facts) bool { return f.Profile.Sends() && (len(f.fixedSenders()) > 0 || f.ownUntold != nil) },
 		Run:     providerKeyMissing,
 	},
 	{
@@ -50,7 +50,7 @@ changes by itself, hence the warning there. An alias that leads to an empty or r
 Before: ` + "`selector1._domainkey CNAME selector1-example-com._domainkey.contoso.n-v1.dkim.mail.microsoft.`" + ` alone
 After: the same, and ` + "`selector2._domainkey CNAME selector2-example-com._domainkey.contoso.n-v1.dkim.mail.microsoft.`",
 		},
-		Applies: func(f *Facts) bool { return len(f.sets()) > 0 },
+		Applies: func(f *Facts) bool { return len(f.sets()) > 0 || f.FailedWith != nil },
 		Run:     pairIncomplete,
 	},
 	{
@@ -67,13 +67,14 @@ the signatures.
 Older: ` + "`selector1-example-com._domainkey.contoso.onmicrosoft.com.`" + `
 Newer: ` + "`selector1-example-com._domainkey.contoso.n-v1.dkim.mail.microsoft.`",
 		},
-		Applies: hasVendor,
+		Applies: mayHaveVendor,
 		Run: func(f *Facts, r *check.Reporter) {
 			for _, s := range f.answered(r) {
 				if s.old {
 					r.Report(aliasFinding(s))
 				}
 			}
+			f.guessed(r)
 		},
 	},
 	{
@@ -91,13 +92,16 @@ signature is valid and does not align with the From address, so DMARC rests on S
 Before: ` + "`DKIM-Signature: …; d=dkim.kinghost.net`" + `
 After: ` + "`DKIM-Signature: …; d=example.com; s=relay1`",
 		},
-		Applies: func(f *Facts) bool { return f.Profile.Sends() && len(f.Detected) > 0 },
+		Applies: func(f *Facts) bool { return f.Profile.Sends() && (len(f.Detected) > 0 || f.ownUntold != nil) },
 		Run: func(f *Facts, r *check.Reporter) {
 			for _, d := range f.Detected {
 				if d.By == "spf" && len(d.p.SignsAs) > 0 {
 					r.Report(check.Finding{Subject: f.Domain.String(), Scope: "provider " + d.ID, Params: check.Params{
 						"Provider": d.p.Name, "Signal": d.Signal, "SignsAs": strings.Join(d.p.SignsAs, ", ")}})
 				}
+			}
+			if f.ownUntold != nil {
+				r.Unknown(f.ownUntold)
 			}
 		},
 	},
@@ -115,7 +119,7 @@ the domain's name that passes DKIM and DMARC.
 Before: ` + "`k2._domainkey CNAME dkim2.mcsv.net.`" + ` of a newsletter that ended years ago
 After: no record at ` + "`k2._domainkey`",
 		},
-		Applies: func(f *Facts) bool { return f.hinted && hasVendor(f) },
+		Applies: func(f *Facts) bool { return f.hinted && mayHaveVendor(f) },
 		Run:     unexpected,
 	},
 }
@@ -132,8 +136,15 @@ func (f *Facts) fixedSenders() []Detected {
 	return list
 }
 
-func hasVendor(f *Facts) bool {
-	return slices.ContainsFunc(f.Selectors, func(s *Selector) bool { return s.Vendor != "" })
+// guessed says that a guess without an answer may be what the rule is after.
+func (f *Facts) guessed(r *check.Reporter) {
+	if f.FailedWith != nil {
+		r.Unknown(f.FailedWith)
+	}
+}
+
+func mayHaveVendor(f *Facts) bool {
+	return f.FailedWith != nil || slices.ContainsFunc(f.Selectors, func(s *Selector) bool { return s.Vendor != "" })
 }
 
 // asked gives the look-up of a selector, nil where it was not asked for.
@@ -160,6 +171,9 @@ func (f *Facts) none(name string) (bool, error) {
 }
 
 func providerKeyMissing(f *Facts, r *check.Reporter) {
+	if f.ownUntold != nil {
+		r.Unknown(f.ownUntold)
+	}
 	gateway := slices.ContainsFunc(f.Detected, func(d Detected) bool { return d.p.Kind == provider.Gateway })
 	for _, d := range f.fixedSenders() {
 		if slices.ContainsFunc(f.Selectors, func(s *Selector) bool { return s.Vendor == d.ID }) {
@@ -211,6 +225,7 @@ func (f *Facts) sets() []*provider.Provider {
 }
 
 func pairIncomplete(f *Facts, r *check.Reporter) {
+	f.guessed(r)
 	for _, p := range f.sets() {
 		var have, lack []string
 		for _, name := range p.Set {
@@ -237,6 +252,7 @@ func pairIncomplete(f *Facts, r *check.Reporter) {
 }
 
 func unexpected(f *Facts, r *check.Reporter) {
+	f.guessed(r)
 	seen := map[string]bool{}
 	for _, s := range f.Selectors {
 		if s.Vendor == "" || s.Status != StatusFound || seen[s.Vendor] ||
