@@ -34,17 +34,10 @@ func (r *Record) policy(own, exists bool) Policy {
 	return Policy{Known: true}
 }
 
-// effective works out the three policies of a domain.
-func (f *Facts) effective(d, below *Discovery) Effective {
-	return effective(d.policy(f.Exists.State), below)
-}
-
 // effective are the policies for the name and for names below it.
-func (a *Applied) effective() Effective { return effective(a.Policy, a.Discovery.below()) }
-
-// effective adds to a name's policy those of names below it.
-func effective(name Policy, below *Discovery) Effective {
-	return Effective{Domain: name, Subdomain: below.policy(dns.StateNoData), Nonexistent: below.policy(dns.StateNXDomain)}
+func (a *Applied) effective() Effective {
+	below := a.Discovery.below()
+	return Effective{Domain: a.Policy, Subdomain: below.policy(dns.StateNoData), Nonexistent: below.policy(dns.StateNXDomain)}
 }
 
 // agree is a policy that holds either way, else one that is not known.
