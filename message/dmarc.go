@@ -6,6 +6,7 @@ import (
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dmarc"
 	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/spf"
 )
 
 // reasonSPFOpen is the Outcome.Reason where DMARC hangs on an SPF result that
@@ -78,11 +79,31 @@ func (f *Facts) dkimOpen() error {
 		if id.Method != "dkim" || id.Aligned == dmarc.AlignedNo {
 			continue
 		}
-		switch {
-		case id.Result == "temperror":
-			return check.Cause{Code: "message-key-open", Params: check.Params{"Domain": id.Domain.String(), "Selector": id.Selector}}
-		case id.Result == "pass" && id.Aligned == dmarc.AlignedUnknown && id.Failed() != nil:
-			return id.Failed()
+		if id.Result == "temperror" || id.Result == "pass" && id.Aligned == dmarc.AlignedUnknown {
+			return keyOpen(id)
+		}
+	}
+	return nil
+}
+
+// keyOpen is why one identifier of a signature is open: its key, or the walk
+// from its domain.
+func keyOpen(id *dmarc.Alignment) error {
+	if id.Result != "temperror" && id.Failed() != nil {
+		return id.Failed()
+	}
+	return check.Cause{Code: "message-key-open", Params: check.Params{"Domain": id.Domain.String(), "Selector": id.Selector}}
+}
+
+// spfOpen is why an aligned pass of SPF can be neither told nor ruled out; nil
+// where one of them can.
+func (f *Facts) spfOpen() error {
+	switch {
+	case f.SPF == nil && f.spfCouldCount(f.DMARC):
+		return f.spfCause()
+	case f.SPF != nil && f.SPF.Result == spf.ResultTempError:
+		if id := f.alignment(f.DMARC, "spf"); id != nil && id.Aligned != dmarc.AlignedNo {
+			return f.SPF.Cause
 		}
 	}
 	return nil

@@ -206,9 +206,10 @@ var arcRules = []rule{
 				"**Advice:** keep sealing where it runs, and do not build policy on ARC.\n\n" +
 				"Example: a forwarder for Gmail users seals; a receiver decides without the chain.",
 		},
-		Applies: hasARC,
 		Run: func(f *Facts, r *check.Reporter) {
-			r.Report(check.Finding{Subject: "ARC", Params: check.Params{"Count": len(f.ARC.Sets)}})
+			if f.ARC != nil {
+				r.Report(check.Finding{Subject: "ARC", Params: check.Params{"Count": len(f.ARC.Sets)}})
+			}
 		},
 	},
 }

@@ -316,8 +316,10 @@ func dkimUnaligned(f *Facts, r *check.Reporter) {
 	}
 	open := f.dkimOpen()
 	if first == nil {
-		if open != nil {
-			r.Unknown(open)
+		for _, id := range f.DMARC.Identifiers {
+			if id.Method == "dkim" && id.Aligned != dmarc.AlignedYes && (id.Result == "temperror" || id.Aligned == dmarc.AlignedUnknown) {
+				r.Unknown(keyOpen(&id))
+			}
 		}
 		return
 	}

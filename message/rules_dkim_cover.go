@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dns"
 )
 
 // recommended are the fields that a signature should cover where they are
@@ -46,9 +47,10 @@ var dkimCoverRules = []rule{
 			"**Fix:** add the fields to the signer's list.\n\n" +
 			"Before: `h=from:date`. After: `h=from:from:to:subject:date:message-id:mime-version:content-type`.",
 	}, func(f *Facts, s *Signature, fd *check.Finding) bool {
-		if s.list.get("h") == nil {
-			return false
+		if s.list.get("h") == nil || s.Result == "fail" || s.Result == "permerror" {
+			return false // a signature that does not hold protects nothing
 		}
+		foreign := f.foreignList(s)
 		oneClick := f.Message.First("list-unsubscribe-post") != nil
 		var missing []string
 		for _, key := range recommended {
@@ -56,8 +58,8 @@ var dkimCoverRules = []rule{
 			if field == nil || s.covers(key) > 0 {
 				continue
 			}
-			if oneClick && strings.HasPrefix(key, "list-unsubscribe") {
-				continue // msg-bulk-oneclick-unsigned says it
+			if oneClick && strings.HasPrefix(key, "list-unsubscribe") || foreign && strings.HasPrefix(key, "list-") {
+				continue // msg-bulk-oneclick-unsigned says it; a list adds its fields to what others signed
 			}
 			missing = append(missing, field.Name)
 		}
@@ -148,12 +150,11 @@ var dkimCoverRules = []rule{
 		if s.Limit < 0 {
 			return false
 		}
-		rest := int64(s.BodyLength) - s.Limit
-		fd.Params["Limit"], fd.Params["Length"], fd.Params["Rest"] = int(s.Limit), s.BodyLength, int(max(rest, 0))
+		fd.Params["Limit"], fd.Params["Length"], fd.Params["Rest"] = int(s.Limit), s.BodyLength, s.Unsigned
 		switch {
 		case s.Limit == 0:
 			fd.Variant = "nothing"
-		case rest > 0:
+		case s.Unsigned > 0:
 			fd.Variant = "appended"
 		}
 		if t := s.list.get("l"); t != nil {
@@ -162,6 +163,19 @@ var dkimCoverRules = []rule{
 		fd.Fix = advice("")
 		return true
 	}),
+}
+
+// foreignList tells whether the message passed a list of somebody else than the
+// signer: List-Id names a domain that has nothing to do with d=.
+func (f *Facts) foreignList(s *Signature) bool {
+	field := f.Message.First("list-id")
+	if field == nil {
+		return false
+	}
+	_, id, _ := strings.Cut(field.Value, "<")
+	id, _, _ = strings.Cut(id, ">")
+	name, err := dns.ParseDomain(id)
+	return err == nil && !name.IsUnder(s.Domain) && !s.Domain.IsUnder(name) && (f.DMARC == nil || !name.IsUnder(f.DMARC.OrganizationalDomain))
 }
 
 // spanIn moves a span of a field's value into the evidence "Name: value"; nil

@@ -141,15 +141,14 @@ var dkimFormRules = []rule{
 		},
 		Applies: hasSignature,
 		Run: func(f *Facts, r *check.Reporter) {
-			seen := map[string]bool{}
+			count := map[string]int{}
 			for _, s := range f.judged() {
 				key := s.Domain.String() + " " + strings.ToLower(s.Selector) + " " + s.Algo
-				if s.Domain != "" && seen[key] {
+				if count[key]++; s.Domain != "" && count[key] == 2 {
 					fd := f.onSignature(s)
 					fd.Fix = advice("")
 					r.Report(fd)
 				}
-				seen[key] = true
 			}
 		},
 	},

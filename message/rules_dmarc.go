@@ -29,8 +29,8 @@ var dmarcRules = []rule{
 	}, func(f *Facts, fd *check.Finding) bool {
 		var by []string
 		for _, id := range f.DMARC.Identifiers {
-			if id.Counts {
-				by = append(by, identifierText(id))
+			if text := identifierText(id); id.Counts && !slices.Contains(by, text) {
+				by = append(by, text)
 			}
 		}
 		fd.Params["By"] = strings.Join(by, ", ")
@@ -47,8 +47,8 @@ var dmarcRules = []rule{
 	}, func(f *Facts, fd *check.Finding) bool {
 		var ids []string
 		for _, id := range f.DMARC.Identifiers {
-			if id.Result != "" {
-				ids = append(ids, identifierText(id)+" "+id.Result)
+			if text := identifierText(id) + " " + id.Result; id.Result != "" && !slices.Contains(ids, text) {
+				ids = append(ids, text)
 			}
 		}
 		p := f.DMARC.Policy
@@ -124,11 +124,11 @@ var dmarcRules = []rule{
 		Run: func(f *Facts, r *check.Reporter) {
 			o := f.DMARC
 			switch open := f.dmarcOpen(); {
-			case open != nil:
+			case open != nil && (o.Aligned.DKIM || f.dkimOpen() != nil):
 				r.Unknown(open)
 			case o.Result != "pass" || o.Aligned.SPF:
-			case f.SPF == nil && f.spfCouldCount(o):
-				r.Unknown(f.spfCause())
+			case f.spfOpen() != nil:
+				r.Unknown(f.spfOpen())
 			default:
 				r.Report(f.onVerdict())
 			}
@@ -173,6 +173,7 @@ var dmarcRules = []rule{
 			fd := f.onVerdict()
 			fd.Params["New"], fd.Params["NewPolicy"] = o.Result, o.Disposition
 			fd.Params["Old"], fd.Params["OldPolicy"], fd.Params["OldName"], fd.Params["Pct"] = old.Result, old.Disposition, old.PolicyName.String(), old.Pct
+			fd.Params["Partly"] = old.Pct < 100
 			r.Report(fd)
 		},
 	},
@@ -232,7 +233,10 @@ func hasVerdict(f *Facts) bool { return f.DMARC != nil }
 func verdictRule(m check.Meta, test func(*Facts, *check.Finding) bool) rule {
 	return rule{Meta: m, Applies: hasVerdict, Run: func(f *Facts, r *check.Reporter) {
 		if open := f.dmarcOpen(); open != nil {
-			r.Unknown(open)
+			// Whether a record applies may be known where the verdict is not.
+			if m.ID != "msg-dmarc-none" || f.DMARC.Reason == dmarc.ReasonPolicyOpen {
+				r.Unknown(open)
+			}
 			return
 		}
 		if fd := f.onVerdict(); test(f, &fd) {

@@ -32,6 +32,7 @@ type Signature struct {
 	Key        *SigningKey `json:"key"`         // nil where it was not asked for
 	BodyHash   string      `json:"body_hash"`   // computed, base64; "" where it was not
 	BodyLength int         `json:"body_length"` // octets of the canonical body
+	Unsigned   int         `json:"unsigned"`    // octets of it after l=, up to the last that is no white space
 	WouldPass  []Hint      `json:"would_pass"`  // changes after which it verifies
 	OtherKey   bool        `json:"other_key"`   // made by another key than the one published (RSA can tell)
 

@@ -45,7 +45,9 @@ func (f *Facts) gatherSignatures(ctx context.Context, r dns.Resolver) {
 		at := f.receivedAt().Unix()
 		s.Expired, s.Ahead = s.Expires >= 0 && at > s.Expires, s.Time > at+clockSkew
 		if s.Limit >= 0 {
-			s.BodyLength = len(bodies.get(s.body))
+			canonical := bodies.get(s.body)
+			s.BodyLength = len(canonical)
+			s.Unsigned = len(bytes.TrimRight(canonical[min(s.Limit, int64(len(canonical))):], fws))
 		}
 		f.Signatures = append(f.Signatures, s)
 		verify = append(verify, s)
