@@ -31,7 +31,7 @@ func ParseKey(text string) (*Key, []Problem) {
 		return p.key, p.problems
 	}
 	ordered, swap := inOrder(original)
-	fixed, repairs := repair(ordered)
+	fixed, repairs, whole := repair(ordered)
 	if swap != nil {
 		repairs = append([]Problem{*swap}, repairs...)
 	}
@@ -52,7 +52,7 @@ func ParseKey(text string) (*Key, []Problem) {
 		p.key.Repaired = fixed.text
 		for _, r := range repairs {
 			r.Fix = fixed.text
-			if r.Rule == "dkim-non-ascii" && !ascii(fixed.text) {
+			if !whole || r.Rule == "dkim-non-ascii" && !ascii(fixed.text) {
 				r.Fix = "" // what the rest should have been cannot be told
 			}
 			p.add(r)
@@ -153,7 +153,19 @@ func (p *parser) versionAsPublished(original source) {
 	e := elements(original)[0]
 	if !e.bare && e.name(original) == "v" && e.value(original) != "DKIM1" {
 		p.add(Problem{Rule: "dkim-v-invalid", Span: original.span(e.valueStart, e.valueEnd), refused: true,
-			Params: check.Params{"Version": e.value(original)}, Fix: p.src.text})
+			Params: check.Params{"Version": shorten(e.value(original))}, Fix: p.versionFix()})
+	}
+}
+
+// versionFix is the text with the version that there is, "" where the value was
+// meant for another protocol.
+func (p *parser) versionFix() string {
+	e, i := p.find("v")
+	switch {
+	case i != 0 || !strings.HasPrefix(strings.ToUpper(e.value(p.src)), "DKIM"):
+		return ""
+	default:
+		return p.replace(e.valueStart, e.valueEnd, "DKIM1")
 	}
 }
 
@@ -298,13 +310,9 @@ func (p *parser) version() {
 	case i > 0:
 		p.add(Problem{Rule: "dkim-v-not-first", Span: p.src.span(e.start, e.end), refused: true,
 			Fix: "v=DKIM1; " + p.without(i)})
-	case e.value(p.src) != "DKIM1" && p.key.Repaired == "":
-		q := Problem{Rule: "dkim-v-invalid", Span: p.src.span(e.valueStart, e.valueEnd), refused: true,
-			Params: check.Params{"Version": shorten(e.value(p.src))}}
-		if strings.HasPrefix(strings.ToUpper(e.value(p.src)), "DKIM") {
-			q.Fix = p.replace(e.valueStart, e.valueEnd, "DKIM1")
-		}
-		p.add(q)
+	case e.value(p.src) != "DKIM1" && !p.reports("dkim-v-invalid"):
+		p.add(Problem{Rule: "dkim-v-invalid", Span: p.src.span(e.valueStart, e.valueEnd), refused: true,
+			Params: check.Params{"Version": shorten(e.value(p.src))}, Fix: p.versionFix()})
 	}
 	p.key.Version = e.value(p.src)
 }

@@ -10,20 +10,32 @@ import (
 	"github.com/postseal/postseal/check"
 )
 
-// repair undoes the damage that copying a record does and names it. What it
-// returns is graded instead of the text, without being scored.
-func repair(s source) (source, []Problem) {
-	var problems []Problem
-	for _, step := range []func(source) ([]edit, *Problem){ownerName, escapes, quotes, nonASCII, separators} {
-		edits, p := step(s)
-		if p == nil {
-			continue
+// maxRepairs bounds how often repairs are made anew: one may uncover another.
+const maxRepairs = 4
+
+// repair undoes the damage that copying a record does and names it, each kind
+// once. What it returns is graded instead of the text, without being scored.
+// Whole tells whether no damage is left, so that the text can be proposed.
+func repair(s source) (fixed source, problems []Problem, whole bool) {
+	for range maxRepairs {
+		changed := false
+		for _, step := range []func(source) ([]edit, *Problem){ownerName, escapes, quotes, nonASCII, separators} {
+			edits, p := step(s)
+			if p == nil {
+				continue
+			}
+			p.refused = true
+			if !slices.ContainsFunc(problems, func(q Problem) bool { return q.Rule == p.Rule }) {
+				problems = append(problems, *p)
+			}
+			changed = changed || len(edits) > 0
+			s = s.apply(edits)
 		}
-		p.refused = true
-		problems = append(problems, *p)
-		s = s.apply(edits)
+		if !changed {
+			return s, problems, true
+		}
 	}
-	return s, problems
+	return s, problems, false
 }
 
 // inOrder puts the strings of a record into order whose end stands before its
@@ -75,17 +87,25 @@ func ownerName(s source) ([]edit, *Problem) {
 
 // escapesOf zone files and shells, and what they stand for.
 var escapesOf = []struct{ from, to string }{
-	{`\;`, ";"}, {`\059`, ";"}, {`\032`, " "}, {`\"`, ""}, {`/"`, ""},
+	{`\;`, ";"}, {`\059`, ";"}, {`\032`, " "}, {`\"`, ""}, {slashQuote, ""},
 }
+
+// slashQuote is what some panels make of an escaped quote. A slash is base64 too,
+// and a key may end in one before a real quote: only where the text begins so, or
+// no base64 stands before it, is it an escape.
+const slashQuote = `/"`
+
+func base64Char(c byte) bool { return strings.IndexByte(base64Alphabet+"=", c) >= 0 }
 
 func escapes(s source) ([]edit, *Problem) {
 	var edits []edit
+	slashed := strings.HasPrefix(strings.TrimLeft(s.text, fws), slashQuote)
 	for i := 0; i < len(s.text); i++ {
 		if c := s.text[i]; c != '\\' && c != '/' {
 			continue
 		}
 		for _, e := range escapesOf {
-			if strings.HasPrefix(s.text[i:], e.from) {
+			if strings.HasPrefix(s.text[i:], e.from) && (e.from != slashQuote || slashed || i == 0 || !base64Char(s.text[i-1])) {
 				edits = append(edits, edit{i, i + len(e.from), e.to})
 				i += len(e.from) - 1
 				break

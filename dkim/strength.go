@@ -14,26 +14,35 @@ const (
 	trialBound      = 1 << 20
 )
 
-// primorial is the product of all primes below trialBound: one division by a
-// modulus and one greatest common divisor replace eighty thousand divisions.
-var primorial = sync.OnceValue(func() *big.Int {
+// primeWords are the primes from 3 to trialBound in order, multiplied together as
+// long as they fit into a word: one division by a word replaces several.
+var primeWords = sync.OnceValue(func() []uint64 {
 	composite := make([]bool, trialBound)
-	var level []*big.Int
+	var words []uint64
 	word := uint64(1)
-	for p := 2; p < trialBound; p++ {
+	for p := 3; p < trialBound; p += 2 {
 		if composite[p] {
 			continue
 		}
-		for m := p * p; m < trialBound; m += p {
+		for m := p * p; m < trialBound; m += 2 * p {
 			composite[m] = true
 		}
 		if word > 1<<43 {
-			level = append(level, new(big.Int).SetUint64(word))
+			words = append(words, word)
 			word = 1
 		}
 		word *= uint64(p)
 	}
-	level = append(level, new(big.Int).SetUint64(word))
+	return append(words, word)
+})
+
+// primorial is the product of the primes from 3 to trialBound: one division by a
+// modulus and one greatest common divisor replace eighty thousand divisions.
+var primorial = sync.OnceValue(func() *big.Int {
+	var level []*big.Int
+	for _, w := range primeWords() {
+		level = append(level, new(big.Int).SetUint64(w))
+	}
 	for len(level) > 1 {
 		half := level[:0:0]
 		for i := 0; i < len(level); i += 2 {
@@ -48,7 +57,7 @@ var primorial = sync.OnceValue(func() *big.Int {
 	return level[0]
 })
 
-// smallFactor gives a prime factor of n below 2^20, or 0.
+// smallFactor gives the smallest prime factor of n below 2^20, or 0.
 func smallFactor(n *big.Int) int64 {
 	if n.Bit(0) == 0 {
 		return 2
@@ -66,12 +75,22 @@ func smallFactor(n *big.Int) int64 {
 		return 0
 	}
 	d, m := new(big.Int), new(big.Int)
-	for p := int64(3); p < trialBound; p += 2 {
-		if m.Mod(g, d.SetInt64(p)).Sign() == 0 {
-			return p // the smallest divisor of a number is prime
+	for _, w := range primeWords() {
+		common := gcd(m.Mod(g, d.SetUint64(w)).Uint64(), w)
+		for p := uint64(3); common > 1 && p < trialBound; p += 2 {
+			if common%p == 0 {
+				return int64(p) // the smallest divisor of a number is prime
+			}
 		}
 	}
 	return 0
+}
+
+func gcd(a, b uint64) uint64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // isSquare tells whether n is a perfect square.
@@ -96,7 +115,7 @@ var squaresOf = sync.OnceValue(func() [][]bool {
 })
 
 // fermat looks for two factors close to the root of n and gives the number of
-// steps after which they were found.
+// steps made, found or not.
 func fermat(n *big.Int) (steps int, ok bool) {
 	if n.Bit(0) == 0 || n.BitLen() < 16 {
 		return 0, false
@@ -130,7 +149,7 @@ func fermat(n *big.Int) (steps int, ok bool) {
 			return int(k) + 1, true
 		}
 	}
-	return 0, false
+	return fermatSteps, false
 }
 
 // rocaPrimes are those below 168. The flawed library makes primes of the form
