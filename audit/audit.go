@@ -18,6 +18,7 @@ import (
 	"github.com/postseal/postseal/dane"
 	"github.com/postseal/postseal/dkim"
 	"github.com/postseal/postseal/dmarc"
+	"github.com/postseal/postseal/dmarc/aggregate"
 	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/dnssec"
 	"github.com/postseal/postseal/mtasts"
@@ -50,6 +51,8 @@ type Request struct {
 	Observed      []string      // DKIM selectors seen in messages or reports
 	Profile       check.Profile // "" to infer
 	ProfileSource string        // "flag" or "config" when Profile is given
+
+	Reports *aggregate.Domain // what DMARC aggregate reports say of the domain; nil for none
 
 	Bulk           bool     // sends in bulk, by the user's word
 	PolicyProfiles []string // published policies to hold it to, see PolicyProfiles

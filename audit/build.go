@@ -49,6 +49,13 @@ func Build(out *Outcome, l *locale.Localizer) (*report.Report, error) {
 		rep.Incomplete = true
 		rep.Error = l.Text("audit.nothing-answered", check.Params{"Cause": l.Cause(c)})
 	}
+	if d := out.Request.Reports; d != nil {
+		b, err := json.Marshal(d)
+		if err != nil {
+			return nil, fmt.Errorf("audit: reports of %s: %w", f.Domain, err)
+		}
+		rep.DMARCReports = &report.DMARCReports{RawMessage: b}
+	}
 	facts, err := marshalFacts(f, keys)
 	if err != nil {
 		return nil, fmt.Errorf("audit: facts of %s: %w", f.Domain, err)

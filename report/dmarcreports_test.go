@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -107,4 +108,81 @@ func TestDMARCReportsHostile(t *testing.T) {
 	if err := WriteDMARCReports(&b, "pdf", doc, TextOptions{}); err == nil {
 		t.Error("an unknown format is no error")
 	}
+}
+
+// withReports is a saved result with what reports say of its domain.
+func withReports(t *testing.T, lang string) *Document {
+	t.Helper()
+	var sum struct {
+		Domains []json.RawMessage `json:"domains"`
+	}
+	if err := json.Unmarshal(reportsFixture(t), &sum); err != nil {
+		t.Fatal(err)
+	}
+	d := fixture(t, "typical", lang)
+	d.Reports[0].DMARCReports = &DMARCReports{sum.Domains[0]}
+	return d
+}
+
+// The page, the screen and the JSON of an audit say it too, also when they are
+// made from a saved result; without reports nothing of it is there.
+func TestAuditWithDMARCReports(t *testing.T) {
+	for lang, want := range map[string][]string{
+		"en":    {"What DMARC reports say", "p=quarantine is not safe yet", "DMARC reports: 95.6 % of 33,476 messages aligned on 21 days"},
+		"pt-BR": {"O que dizem os relatórios DMARC", "p=quarantine ainda não é seguro", "Relatórios DMARC: 95,6 % de 33.476 mensagens com alinhamento em 21 dias"},
+	} {
+		d := withReports(t, lang)
+		var saved bytes.Buffer
+		if err := WriteJSON(&saved, d); err != nil {
+			t.Fatal(err)
+		}
+		again, err := ReadJSON(&saved)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range []*Document{d, again} {
+			page, screen := htmlOf(t, d, HTMLOptions{}), text(t, d, TextOptions{})
+			for _, w := range want[:2] {
+				if !strings.Contains(page, w) {
+					t.Errorf("%s: no %q on the page", lang, w)
+				}
+			}
+			for _, w := range want[1:] {
+				if !strings.Contains(strings.Join(strings.Fields(screen), " "), w) {
+					t.Errorf("%s: no %q on the screen:\n%s", lang, w, screen)
+				}
+			}
+			if len(page) > 150<<10 {
+				t.Errorf("%s: the page has %d octets, more than 150 KiB", lang, len(page))
+			}
+			_, section, _ := strings.Cut(page, `id="reports"`)
+			section, _, _ = strings.Cut(section, "</section>")
+			if n := strings.Count(section, "<tr>"); n != 1+8 {
+				t.Errorf("%s: %d rows, want a head and 8 sources", lang, n)
+			}
+			if n := strings.Count(section, "<g>"); n != 21 {
+				t.Errorf("%s: %d days in the chart, want 21", lang, n)
+			}
+			if strings.Contains(section, "style=") || strings.Contains(section, "[dmarcreports") {
+				t.Errorf("%s: the section has a style of its own, or misses a word:\n%s", lang, section)
+			}
+		}
+	}
+	if page := htmlOf(t, fixture(t, "typical", "en"), HTMLOptions{}); strings.Contains(page, `id="reports"`) {
+		t.Error("a page without reports has the section")
+	}
+	bad := fixture(t, "typical", "en")
+	bad.Reports[0].DMARCReports = &DMARCReports{json.RawMessage(`{"domain": 5}`)}
+	if page := htmlOf(t, bad, HTMLOptions{}); strings.Contains(page, `id="reports"`) {
+		t.Error("what is no summary gets a section")
+	}
+}
+
+// The object in the JSON follows the schema, which knows all that is in it.
+func TestDMARCReportsFollowSchema(t *testing.T) {
+	var b bytes.Buffer
+	if err := WriteJSON(&b, withReports(t, "en")); err != nil {
+		t.Fatal(err)
+	}
+	validate(t, compiledSchema(t), b.Bytes())
 }

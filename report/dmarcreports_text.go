@@ -19,19 +19,9 @@ func (p *textPrinter) dmarcReports(v *reportsView) {
 		p.line()
 		p.line("  ", p.reportsBar(v))
 		p.line("  ", p.dr("aligned", "Messages", p.drCount("messages", v.Messages), "Percent", p.decimal(v.Percent), "Failing", p.integer(int(v.Failing))))
-		var parts []string
-		for _, part := range []struct {
-			key string
-			n   int64
-		}{{"both", v.Both}, {"dkim", v.DKIM}, {"spf", v.SPF}, {"neither", v.Failing}} {
-			parts = append(parts, p.dr(part.key)+" "+p.integer(int(part.n)))
-		}
-		p.line("  ", p.wrap("  ", strings.Join(parts, " · ")))
-		if s := p.reportsList("disposition", v.Dispositions); s != "" {
-			p.line("  ", p.wrap("    ", p.dr("applied", "List", s)))
-		}
-		if s := p.reportsList("reason", v.Overrides); s != "" {
-			p.line("  ", p.wrap("    ", p.dr("overrides", "List", s)))
+		p.line("  ", p.wrap("  ", p.reportsParts(v)))
+		for _, s := range p.reportsDone(v) {
+			p.line("  ", p.wrap("    ", s))
 		}
 	}
 	p.line()
@@ -49,6 +39,30 @@ func (p *textPrinter) dmarcReports(v *reportsView) {
 		p.line()
 		p.reportsSources(v)
 	}
+}
+
+// reportsParts says what passed.
+func (w words) reportsParts(v *reportsView) string {
+	var parts []string
+	for _, part := range []struct {
+		key string
+		n   int64
+	}{{"both", v.Both}, {"dkim", v.DKIM}, {"spf", v.SPF}, {"neither", v.Failing}} {
+		parts = append(parts, w.dr(part.key)+" "+w.integer(int(part.n)))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// reportsDone says what receivers did with the mail, and why.
+func (w words) reportsDone(v *reportsView) []string {
+	var lines []string
+	if s := w.reportsList("disposition", v.Dispositions); s != "" {
+		lines = append(lines, w.dr("applied", "List", s))
+	}
+	if s := w.reportsList("reason", v.Overrides); s != "" {
+		lines = append(lines, w.dr("overrides", "List", s))
+	}
+	return lines
 }
 
 // reportsBar draws the share of aligned mail. Mail that fails is never drawn

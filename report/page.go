@@ -30,6 +30,7 @@ type domainPage struct {
 	Flow     []laneView
 	Cards    []cardView
 	Senders  *sendersView
+	Reports  *reportsPage
 	Records  []suggestion
 	Zone     []string // the same as lines of a zone file
 	Queries  []queryView
@@ -130,6 +131,7 @@ func newDomainPage(d *Document, r *Report, opts HTMLOptions, home string) *domai
 	}
 	p.Flow = w.flow(r)
 	p.Senders = w.senders(r, links)
+	p.Reports = w.reportsPage(r)
 	p.Records = w.suggestions(r, links)
 	for _, s := range p.Records {
 		for i, n := range s.Change.New {

@@ -56,6 +56,10 @@ type Report struct {
 	// SenderRequirements are what large mailbox providers ask of senders.
 	SenderRequirements []SenderProvider `json:"sender_requirements"`
 
+	// DMARCReports are what aggregate reports say of the domain; nil, and not in
+	// the JSON, where none were given.
+	DMARCReports *DMARCReports `json:"dmarc_reports,omitempty"`
+
 	// Facts by standard, exactly as the standards' Facts marshal.
 	Facts map[string]json.RawMessage `json:"facts"`
 	// Queries are the DNS questions of the run in the order of their answers.

@@ -99,6 +99,7 @@ func (p *textPrinter) domain(r *Report) {
 	}
 	p.steps(r)
 	p.standards(r)
+	p.dmarcReportsLine(r)
 	p.senders(r)
 	if p.opts.Verbose {
 		p.findings(r)

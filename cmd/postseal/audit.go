@@ -31,6 +31,7 @@ type auditOptions struct {
 	profile   string
 	bulk      bool
 	policies  []string
+	reports   []string // files and folders of DMARC aggregate reports
 }
 
 func newAuditCmd(s *streams) *cobra.Command {
@@ -67,6 +68,7 @@ func newAuditCmd(s *streams) *cobra.Command {
 	cmd.Flags().BoolVar(&o.bulk, "bulk", false, "the domains send in bulk: hold them to what Google, Yahoo and Microsoft require")
 	cmd.Flags().StringArrayVar(&o.policies, "policy-profile", nil, "hold the domains to a published `POLICY`: "+strings.Join(policyIDs(), ", ")+" (repeatable)")
 	complete(cmd, "policy-profile", policyIDs()...)
+	cmd.Flags().StringArrayVar(&o.reports, "dmarc-reports", nil, "show what the DMARC aggregate reports in this file or folder, `PATH`, say of the domains (repeatable)")
 	return cmd
 }
 
@@ -114,6 +116,9 @@ func (o *auditOptions) run(ctx context.Context, s *streams, requests []audit.Req
 	}
 	if f := o.net.record; f != "" && slices.ContainsFunc(outputs.files, func(out outputFile) bool { return place(out.path) == place(f) }) {
 		return usage("--record %s and -o would write the same file", f)
+	}
+	if err := reportEvidence(ctx, s, o.reports, requests, l); err != nil {
+		return err
 	}
 	weak, err := openWeakKeys(o.weak)
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/postseal/postseal/audit"
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dmarc/aggregate"
-	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/internal/locale"
 	"github.com/postseal/postseal/report"
 )
@@ -120,53 +120,69 @@ func (o *dmarcReportsOptions) options() (aggregate.Options, error) {
 // skipsShown bounds the lines about files that could not be read.
 const skipsShown = 20
 
-// readReports sums up the reports in the paths; "-" is standard input. What is
-// skipped is named on standard error.
+// readReports sums up the reports in the paths; "-" is standard input. That not
+// one could be read is an error.
 func readReports(ctx context.Context, s *streams, paths []string, opts aggregate.Options, l *locale.Localizer) (*aggregate.Summary, error) {
-	for _, p := range paths { // a slip of the pen is no report that cannot be read
-		if _, err := os.Stat(p); p != "-" && err != nil {
-			return nil, usage("%w", err)
+	b := aggregate.NewBuilder(opts)
+	st, err := walkReports(ctx, s, paths, b.Add, l)
+	if err != nil {
+		return nil, err
+	}
+	if why := unreadReports(st, l); why != "" {
+		return nil, &exit{exitIncomplete, errors.New(why)}
+	}
+	return b.Summary(st), nil
+}
+
+// walkReports reads the reports in the paths. What is skipped, and what came
+// twice, is said on standard error.
+func walkReports(ctx context.Context, s *streams, paths []string, each func(*aggregate.Report) error, l *locale.Localizer) (aggregate.Stats, error) {
+	w := &aggregate.Walker{Each: each, Bad: skipping(s.err, l)}
+	for i, p := range paths { // a slip of the pen is no report that cannot be read
+		if p == "-" {
+			if slices.Contains(paths[:i], "-") {
+				return w.Stats, usage("standard input can be read once")
+			}
+		} else if _, err := os.Stat(p); err != nil {
+			return w.Stats, usage("%w", err)
 		}
 	}
-	b := aggregate.NewBuilder(opts)
-	w := &aggregate.Walker{Each: b.Add, Bad: skipping(s.err, l)}
-	stdin := false
 	for _, p := range paths {
 		var err error
-		switch {
-		case p == "-" && stdin:
-			return nil, usage("standard input can be read once")
-		case p == "-":
-			stdin = true
-			err = w.Reader(ctx, "-", s.in)
-		default:
+		if p == "-" {
+			err = w.Reader(ctx, p, s.in)
+		} else {
 			err = w.Path(ctx, p)
 		}
 		switch {
 		case ctx.Err() != nil:
-			return nil, ctx.Err()
+			return w.Stats, ctx.Err()
 		case err != nil:
-			return nil, &exit{exitUsage, err}
+			return w.Stats, &exit{exitUsage, err}
 		}
 	}
-	st := w.Stats
-	if more := st.Skipped - skipsShown; more > 0 {
+	if more := w.Stats.Skipped - skipsShown; more > 0 {
 		fmt.Fprintf(s.err, "postseal: %s\n", l.Text("dmarc-reports.skipped-more", check.Params{"N": more}))
 	}
-	if st.Reports == 0 {
-		if st.Files == 0 {
-			return nil, &exit{exitIncomplete, errors.New(l.Text("dmarc-reports.no-files", nil))}
-		}
-		return nil, &exit{exitIncomplete, errors.New(l.Text("dmarc-reports.unread", check.Params{"Files": st.Files}))}
-	}
-	if n := st.Duplicates; n > 0 {
+	if n := w.Stats.Duplicates; n > 0 {
 		key := "dmarc-reports.duplicates-n"
 		if n == 1 {
 			key = "dmarc-reports.duplicates-1"
 		}
 		fmt.Fprintf(s.err, "postseal: %s\n", l.Text(key, check.Params{"N": n}))
 	}
-	return b.Summary(st), nil
+	return w.Stats, nil
+}
+
+// unreadReports is why there is no report at all, "" when there is one.
+func unreadReports(st aggregate.Stats, l *locale.Localizer) string {
+	switch {
+	case st.Reports > 0:
+		return ""
+	case st.Files == 0:
+		return l.Text("dmarc-reports.no-files", nil)
+	}
+	return l.Text("dmarc-reports.unread", check.Params{"Files": st.Files})
 }
 
 // skipping names what is skipped, the first few.
@@ -203,14 +219,45 @@ func nothingReported(sum *aggregate.Summary, opts aggregate.Options, l *locale.L
 	return &exit{exitFindings, errors.New(l.Text(key, check.Params{"Reports": sum.Read.Reports, "Domain": opts.Domain.String()}))}
 }
 
-// reportsFor sums up what reports say of one domain, nil when they say nothing.
-func reportsFor(ctx context.Context, s *streams, paths []string, domain dns.Name, l *locale.Localizer) (*aggregate.Domain, error) {
-	sum, err := readReports(ctx, s, paths, aggregate.Options{Domain: domain, Top: auditSources}, l)
-	if err != nil || len(sum.Domains) == 0 {
-		return nil, err
-	}
-	return sum.Domains[0], nil
-}
-
 // auditSources is how many sources the report of an audit keeps.
 const auditSources = 50
+
+// reportEvidence gives each request what the reports in the paths say of its
+// domain. They are evidence beside the audit: that there are none yet, or none
+// of a domain, is said and stops nothing.
+func reportEvidence(ctx context.Context, s *streams, paths []string, requests []audit.Request, l *locale.Localizer) error {
+	if len(paths) == 0 {
+		return nil
+	}
+	builders := make([]*aggregate.Builder, len(requests))
+	for i := range requests {
+		builders[i] = aggregate.NewBuilder(aggregate.Options{
+			Domain: requests[i].Domain, Top: auditSources, Sources: max(50_000/len(requests), 200), // memory is for all of them
+		})
+	}
+	st, err := walkReports(ctx, s, paths, func(r *aggregate.Report) error {
+		for _, b := range builders {
+			if err := b.Add(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, l)
+	if err != nil {
+		return err
+	}
+	if why := unreadReports(st, l); why != "" {
+		fmt.Fprintf(s.err, "postseal: --dmarc-reports: %s\n", report.Escape(why))
+		return nil
+	}
+	for i, b := range builders {
+		sum := b.Summary(st)
+		if len(sum.Domains) == 0 {
+			why := nothingReported(sum, aggregate.Options{Domain: requests[i].Domain}, l)
+			fmt.Fprintf(s.err, "postseal: --dmarc-reports: %s\n", report.Escape(why.Error()))
+			continue
+		}
+		requests[i].Reports = sum.Domains[0]
+	}
+	return nil
+}
