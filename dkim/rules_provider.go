@@ -50,7 +50,7 @@ changes by itself, hence the warning there. An alias that leads to an empty or r
 Before: ` + "`selector1._domainkey CNAME selector1-example-com._domainkey.contoso.n-v1.dkim.mail.microsoft.`" + ` alone
 After: the same, and ` + "`selector2._domainkey CNAME selector2-example-com._domainkey.contoso.n-v1.dkim.mail.microsoft.`",
 		},
-		Applies: func(f *Facts) bool { return len(f.sets()) > 0 || f.FailedWith != nil },
+		Applies: func(f *Facts) bool { return len(f.sets()) > 0 || f.blind() != nil },
 		Run:     pairIncomplete,
 	},
 	{
@@ -136,15 +136,29 @@ func (f *Facts) fixedSenders() []Detected {
 	return list
 }
 
-// guessed says that a guess without an answer may be what the rule is after.
+// guessed says that a selector without an answer may be what the rule is after.
 func (f *Facts) guessed(r *check.Reporter) {
-	if f.FailedWith != nil {
-		r.Unknown(f.FailedWith)
+	if err := f.blind(); err != nil {
+		r.Unknown(err)
 	}
 }
 
+// blind is the failed look-up of a selector of which not even an alias is known,
+// nil without one.
+func (f *Facts) blind() error {
+	for _, s := range f.Selectors {
+		if s.Status == StatusUnknown && s.CNAME == "" && s.Lookup.Error != nil {
+			return s.Lookup.Error
+		}
+	}
+	if f.FailedWith != nil {
+		return f.FailedWith
+	}
+	return nil
+}
+
 func mayHaveVendor(f *Facts) bool {
-	return f.FailedWith != nil || slices.ContainsFunc(f.Selectors, func(s *Selector) bool { return s.Vendor != "" })
+	return f.blind() != nil || slices.ContainsFunc(f.Selectors, func(s *Selector) bool { return s.Vendor != "" })
 }
 
 // asked gives the look-up of a selector, nil where it was not asked for.
