@@ -201,17 +201,21 @@ func senderRequirements(f *Facts, results []check.Result, l *locale.Localizer) [
 	return list
 }
 
-// rootOf is the rule with the finding to read: that of the root cause where one
-// explains it.
+// rootOf is the rule with the finding to read: the first that failed of those
+// that may be behind it, or the root cause that explains one of them.
 func rootOf(by map[string]*check.Result, rule string) string {
-	r := by[rule]
-	if r == nil || r.Status == check.Fail {
-		return rule
+	ids := []string{rule}
+	switch rule {
+	case "":
+		return ""
+	case "dmarc-missing":
+		ids = append(ids, noPolicyRules...)
+	case "dkim-domainkey-nxdomain":
+		ids = append(ids, failuresOf(check.DKIM, check.Error)...)
 	}
-	for _, c := range r.Causes {
-		if c.Code == "explained-by" {
-			return c.Params["Rule"].(string)
-		}
+	m := measurer{by: by}
+	if id, _ := m.worst(check.Notice, ids...); id != "" {
+		return id
 	}
 	return rule
 }
