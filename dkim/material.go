@@ -317,6 +317,10 @@ func (p *parser) factors(span check.Span) {
 		p.add(Problem{Rule: "dkim-rsa-trivial-factor", Variant: "square", Span: span, weak: true})
 		return
 	}
+	if n.BitLen() <= maxPrimeBits && n.ProbablyPrime(0) {
+		p.add(Problem{Rule: "dkim-rsa-trivial-factor", Variant: "prime", Span: span, weak: true})
+		return
+	}
 	if steps, ok := fermat(n); ok {
 		p.add(Problem{Rule: "dkim-rsa-fermat", Span: span, weak: true, Params: check.Params{"Steps": steps}})
 	}

@@ -131,6 +131,9 @@ func quotes(s source) ([]edit, *Problem) {
 		if strings.Trim(e.name(s), `"`+fws) == "n" {
 			continue // quoted-printable, where the octet is legal: RFC 6376 §3.6.1
 		}
+		if name := e.name(s); !e.bare && tagName.MatchString(name) && !isKnown(strings.ToLower(name)) {
+			continue // nobody reads the tag, and the grammar allows it: §3.2
+		}
 		for i := e.start; i < e.end; i++ {
 			if s.text[i] == '"' {
 				edits = append(edits, edit{i, i + 1, ""})

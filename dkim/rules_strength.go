@@ -109,10 +109,10 @@ After: exponent 65537 (` + "`…IDAQAB`" + ` at the end of ` + "`p`" + `)`,
 	}),
 	keyRule(check.Meta{
 		ID: "dkim-rsa-trivial-factor", Severity: check.Error,
-		Variants: variants{{Name: "square", Severity: check.Error}},
+		Variants: variants{{Name: "square", Severity: check.Error}, {Name: "prime", Severity: check.Error}},
 		Title:    "an RSA modulus that anybody can factor",
 		Refs:     refs{check.RFC(8017, "3.1")},
-		Doc: `An RSA modulus is the product of two large, different primes. This one has a small factor or is a perfect square, so either the
+		Doc: `An RSA modulus is the product of two large, different primes. This one has a small factor, is a perfect square or a prime itself, so either the
 text was damaged in copying, and no signature verifies, or the key is worthless and anybody can compute the private half.
 
 **Fix.** Compare the record with what the signer shows. If it is the same, make a new key under a new selector.

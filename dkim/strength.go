@@ -10,6 +10,7 @@ import (
 const (
 	maxModulusBits  = 8192
 	maxExponentBits = 512
+	maxPrimeBits    = 4096    // of a modulus that is tried for being a prime
 	fermatSteps     = 100_000 // CVE-2022-26320 needs fewer than a hundred
 	trialBound      = 1 << 20
 )
