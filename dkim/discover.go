@@ -231,6 +231,7 @@ func (s *Selector) aliased(chain []dns.Name) {
 func (g *gatherer) more(ctx context.Context, f *Facts, opts Options, hints Hints) {
 	if opts.NSEC {
 		f.Walk = g.walk(ctx)
+		g.wg.Wait()
 	}
 	failed := 0
 	for _, s := range g.found {
