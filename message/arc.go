@@ -3,6 +3,7 @@ package message
 import (
 	"context"
 	"crypto/sha256"
+	"hash"
 	"slices"
 	"strconv"
 	"strings"
@@ -88,25 +89,32 @@ func (f *Facts) gatherARC(ctx context.Context, r dns.Resolver) {
 	ring.prefetch(ctx, owners)
 	bodies := &bodyCache{body: f.Message.Body}
 	c.Result = "pass"
-	// Only the newest has to verify; the older ones tell since when the message
-	// is as it is.
+	// Only the newest has to verify; older ones, down to the first that fails,
+	// tell since when the message is as it is.
 	unbroken := true
 	for _, s := range slices.Backward(c.Sets) {
+		if !unbroken || newest.Instance-s.Instance >= maxVerified {
+			break
+		}
 		s.Signature.prepare(ctx, ring)
 		if s.Signature.Reason == "" {
 			s.Signature.verify(f.Message, bodies)
 		}
-		if unbroken = unbroken && s.Signature.Result == "pass"; unbroken {
+		if unbroken = s.Signature.Result == "pass"; unbroken {
 			c.Oldest = s.Instance
 		}
 		if s == newest {
 			c.step("message-signature", s.Instance, s.Signature)
 		}
 	}
-	for _, s := range slices.Backward(c.Sets) {
+	digests := c.sealDigests(f.Message)
+	for n, s := range slices.Backward(c.Sets) {
 		s.Seal.prepare(ctx, ring)
 		if s.Seal.Reason == "" {
-			c.verifySeal(f.Message, s)
+			s.Seal.Result = "pass"
+			if !s.Seal.Key.verifies(digests[n], s.Seal.b) {
+				s.Seal.Result, s.Seal.Reason = "fail", reasonSignature
+			}
 		}
 		c.step("seal", s.Instance, s.Seal)
 	}
@@ -267,33 +275,29 @@ func (c *ARC) structure() {
 	}
 }
 
-// sealDigest is what one seal signs: its set and all below it, in the order of
-// RFC 8617 §5.1.1, relaxed.
-func (c *ARC) sealDigest(m *Message, of *ARCSet) [sha256.Size]byte {
-	var parts [][]byte
-	for _, s := range c.Sets {
-		if s.Instance > of.Instance {
-			break
-		}
+// sealDigests are what the seals sign: each its set and all below it, in the
+// order of RFC 8617 §5.1.1, relaxed. One pass makes all of them: a chain of
+// large fields must not cost fifty.
+func (c *ARC) sealDigests(m *Message) [][sha256.Size]byte {
+	digests := make([][sha256.Size]byte, len(c.Sets))
+	h := sha256.New()
+	for n, s := range c.Sets {
 		for _, key := range []string{aar, ams} {
 			if i, ok := s.fields[key]; ok {
-				parts = append(parts, canonicalField(m.Fields[i].Raw, relaxed))
+				h.Write(canonicalField(m.Fields[i].Raw, relaxed))
 			}
 		}
 		i, ok := s.fields[seal]
-		switch {
-		case s == of:
-			parts = append(parts, signatureItself(m.Fields[i].Raw, relaxed))
-		case ok:
-			parts = append(parts, canonicalField(m.Fields[i].Raw, relaxed))
+		if !ok {
+			continue
 		}
+		own, err := h.(hash.Cloner).Clone()
+		if err != nil {
+			panic(err) // the hash is the standard library's
+		}
+		own.Write(signatureItself(m.Fields[i].Raw, relaxed))
+		digests[n] = [sha256.Size]byte(own.Sum(nil))
+		h.Write(canonicalField(m.Fields[i].Raw, relaxed))
 	}
-	return hashParts(parts)
-}
-
-func (c *ARC) verifySeal(m *Message, of *ARCSet) {
-	s := of.Seal
-	if s.Result = "pass"; !s.Key.verifies(c.sealDigest(m, of), s.b) {
-		s.Result, s.Reason = "fail", reasonSignature
-	}
+	return digests
 }

@@ -16,6 +16,7 @@ const (
 	maxTryOctets  = 64 << 20
 	maxFootLines  = 2000
 	maxSubjectCut = 6 // words
+	maxHintBody   = 8 << 20
 )
 
 // bodyHints are the changes to the body after which its hash is the one signed.
@@ -35,6 +36,9 @@ func bodyHints(body []byte, s *Signature, bodies *bodyCache) []Hint {
 		other = simple
 	}
 	try(other+"-body", "", bodies.get(other))
+	if len(body) > maxHintBody {
+		return hints // each further try costs a pass over the body, for each signature
+	}
 	if bytes.Count(body, []byte("\n")) != bytes.Count(body, []byte("\r\n")) {
 		whole := toCRLF(bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n")))
 		try("crlf", "", canonicalBody(whole, s.body))

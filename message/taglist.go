@@ -131,9 +131,7 @@ func (l *tagList) value(name string) string {
 	return ""
 }
 
-// compact is the value without white space: base64, and lists.
-func (l *tagList) compact(name string) string { return withoutSpace(l.value(name)) }
-
+// withoutSpace takes white space out, which base64 may hold anywhere.
 func withoutSpace(s string) string {
 	if strings.ContainsAny(s, fws) {
 		return strings.Join(strings.Fields(s), "")
