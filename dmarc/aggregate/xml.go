@@ -112,7 +112,7 @@ type parser struct {
 
 	rep    *Report
 	row    Row
-	open   []string // elements that are open, as written
+	open   []xml.Name // elements that are open, with their prefix
 	places []node
 	text   []byte
 	seen   struct{ evalDKIM, evalSPF, count bool }
@@ -206,7 +206,7 @@ func (p *parser) start(t xml.StartElement) error {
 			}
 		}
 	}
-	p.open = append(p.open, t.Name.Space+":"+t.Name.Local)
+	p.open = append(p.open, t.Name)
 	p.places = append(p.places, to)
 	p.text = p.text[:0]
 	switch to {
@@ -233,7 +233,7 @@ func add[T any](list []T, v T, limit int) []T {
 }
 
 func (p *parser) end(name xml.Name) error {
-	if len(p.open) == 0 || p.open[len(p.open)-1] != name.Space+":"+name.Local {
+	if len(p.open) == 0 || p.open[len(p.open)-1] != name {
 		return fmt.Errorf("</%s> closes what is not open", clip([]byte(name.Local)))
 	}
 	at := p.places[len(p.places)-1]
