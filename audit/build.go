@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/postseal/postseal/check"
@@ -31,7 +30,7 @@ func Build(out *Outcome, l *locale.Localizer) (*report.Report, error) {
 			Reason: l.Text("profile.reason."+out.Inference.Reason, nil),
 		},
 		Score:       scored,
-		Results:     results(out.Results, l),
+		Results:     report.Results(out.Results, l),
 		NextSteps:   certain(nextSteps(state, candidates, l), out.Results, scored, l),
 		NotMeasured: notMeasured(scored, l),
 		Queries:     queries(out.Queries, keys),
@@ -108,56 +107,6 @@ func marshalFacts(f *Facts, keys [][]byte) (map[string]json.RawMessage, error) {
 		facts[string(standard)] = hide(b, keys)
 	}
 	return facts, nil
-}
-
-func results(all []check.Result, l *locale.Localizer) []report.Result {
-	metas := map[string]*check.Meta{}
-	for i := range all {
-		metas[all[i].Rule.ID] = all[i].Rule
-	}
-	list := make([]report.Result, len(all))
-	for i := range all {
-		r := &all[i]
-		res := report.Result{
-			ID: r.Rule.ID, Standard: r.Rule.Standard, Severity: r.Severity, Status: r.Status,
-			Title: l.Title(r.Rule), Refs: r.Rule.Refs, Findings: make([]report.Finding, len(r.Findings)),
-		}
-		if len(r.Causes) > 0 {
-			res.Cause, res.CauseCode = l.Cause(r.Causes[0]), r.Causes[0].Code
-		}
-		if r.Status == check.Fail {
-			res.Why = firstParagraph(l.Doc(r.Rule))
-		}
-		for j := range r.Findings {
-			res.Findings[j] = finding(r.Rule, &r.Findings[j], metas, l)
-		}
-		list[i] = res
-	}
-	return list
-}
-
-// firstParagraph is the part of a rule's doc that says why it matters, as plain text.
-func firstParagraph(doc string) string {
-	p, _, _ := strings.Cut(strings.TrimSpace(doc), "\n\n")
-	return strings.NewReplacer("\n", " ", "`", "", "**", "").Replace(p)
-}
-
-func finding(m *check.Meta, f *check.Finding, metas map[string]*check.Meta, l *locale.Localizer) report.Finding {
-	out := report.Finding{
-		Subject: f.Subject, Severity: m.SeverityOf(f), Variant: f.Variant, Message: l.Message(m, f),
-		Params: f.Params, Record: f.Record, Span: f.Span, Consequences: make([]report.Consequence, len(f.Consequences)),
-	}
-	if f.Fix != nil {
-		out.Fix = &report.Fix{Verb: l.Fix(m, f), Records: f.Fix.Records}
-	}
-	for i := range f.Consequences {
-		c := &f.Consequences[i]
-		cm := metas[c.Rule]
-		out.Consequences[i] = report.Consequence{
-			Rule: c.Rule, Severity: cm.SeverityOf(&c.Finding), Title: l.Title(cm), Message: l.Message(cm, &c.Finding), Subject: c.Finding.Subject,
-		}
-	}
-	return out
 }
 
 // certain adds the steps that are right whatever the part of the score that
