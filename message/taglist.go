@@ -42,7 +42,7 @@ var tagName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 
 // parseTags reads a tag-list to its end, whatever is wrong on the way.
 func parseTags(text string) *tagList {
-	l := &tagList{text: text}
+	l := &tagList{text: text, faults: []Fault{}}
 	seen := map[string]bool{}
 	for start, n := 0, 0; start <= len(text); n++ {
 		end := len(text)
