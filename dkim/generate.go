@@ -183,8 +183,19 @@ func (k *PrivateKey) ReadBack(text string) error {
 
 // Matches tells whether the published key is the public half of this one.
 func (k *PrivateKey) Matches(published *Key) bool {
-	own, _ := ParseKey(k.Record(RecordOptions{}))
-	return own.Type == published.Type && own.Fingerprint() != "" && own.Fingerprint() == published.Fingerprint()
+	own := k.Fingerprint()
+	return k.algorithm() == published.Type && own != "" && own == published.Fingerprint()
+}
+
+// Fingerprint is that of the public half, as Key.Fingerprint has it.
+func (k *PrivateKey) Fingerprint() string {
+	switch pub := k.Signer.Public().(type) {
+	case ed25519.PublicKey:
+		return (&Key{Point: pub}).Fingerprint()
+	case *rsa.PublicKey:
+		return (&Key{modulus: pub.N.Bytes()}).Fingerprint()
+	}
+	return ""
 }
 
 // Raw is an Ed25519 key as the base64 of its 32-octet seed on one line, as rspamd

@@ -98,8 +98,7 @@ func (m *Matcher) Match(ctx context.Context, f KeyFile) (*Match, error) {
 		out.unknown(f.Err)
 		return out, nil
 	}
-	own, _ := ParseKey(f.Key.Record(RecordOptions{}))
-	out.KeyType, out.Fingerprint = f.Key.Type, own.Fingerprint()
+	out.KeyType, out.Fingerprint = f.Key.Type, f.Key.Fingerprint()
 	if m.Message != nil {
 		out.Signatures, out.Message = m.signatures(f.Key)
 	}
