@@ -134,7 +134,7 @@ type Limits struct {
 	Message    int64 // octets of one mail message
 	Parts      int   // entries of an archive, parts of a message
 	ReportSize int64 // octets of XML that one file or message may unpack to
-	Ratio      int64 // of unpacked to packed octets, once 16 MiB are unpacked
+	Ratio      int64 // of unpacked to packed octets, once 4 MiB are unpacked
 	Rows       int   // of one report
 }
 
@@ -174,7 +174,7 @@ const (
 	maxErrors     = 16       // "error" texts kept of a report
 	maxCount      = 1e12     // messages of one row
 	rowsKept      = 10_000   // of one report in memory; beyond, it is read twice
-	ratioFree     = 16 << 20 // octets unpacked before the ratio is looked at
+	ratioFree     = 4 << 20 // octets unpacked before the ratio is looked at
 	maxNesting    = 8        // multiparts within multiparts
 	maxDirectory  = 8 << 20  // octets of a zip file's list of entries
 )

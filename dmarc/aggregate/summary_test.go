@@ -259,7 +259,7 @@ func TestBounds(t *testing.T) {
 // depends on the sources, not on the reports.
 func TestCorpus(t *testing.T) {
 	reporters, days := 100, 30
-	if testing.Short() {
+	if testing.Short() || slow {
 		reporters = 10
 	}
 	b, files := NewBuilder(Options{}), t.TempDir()
