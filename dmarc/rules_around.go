@@ -248,11 +248,20 @@ func (f *Facts) random(r *check.Reporter) bool {
 	return true
 }
 
+// unread says unknown where the domain's own name gave no answer: that a
+// wildcard was not seen says little then.
+func (f *Facts) unread(r *check.Reporter) {
+	if own := f.Steps[0]; own.Status == dns.StateUnknown {
+		r.Unknown(own.Lookup.Error)
+	}
+}
+
 func wildcard(f *Facts, r *check.Reporter) {
 	if !f.random(r) {
 		return
 	}
-	if texts := versioned(&f.Around.Random); len(texts) > 0 {
+	texts := versioned(&f.Around.Random)
+	if f.unread(r); len(texts) > 0 {
 		r.Report(check.Finding{
 			Subject: f.Domain.Child("*").String(), Record: texts[0],
 			Params: check.Params{"Domain": f.Domain.String(), "Random": f.Around.Random.Name.String()},
@@ -261,7 +270,10 @@ func wildcard(f *Facts, r *check.Reporter) {
 }
 
 func wildcardOther(f *Facts, r *check.Reporter) {
-	if !f.random(r) || !f.Around.Random.Found() || len(versioned(&f.Around.Random)) > 0 {
+	if !f.random(r) {
+		return
+	}
+	if f.unread(r); !f.Around.Random.Found() || len(versioned(&f.Around.Random)) > 0 {
 		return
 	}
 	r.Report(check.Finding{
