@@ -40,6 +40,18 @@ func TestSignatureQuestions(t *testing.T) {
 	}
 }
 
+// A field of any length is no reason to try every place where it can be folded.
+func TestRefoldedBounds(t *testing.T) {
+	m, err := Parse([]byte("From: a@example.com\r\nSubject: " + strings.Repeat("a b ", 500_000) + "\r\n\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Signature{header: simple, Headers: []string{"from", "subject"}, fields: []int{0, 1}}
+	if n := len(s.refolded(m)); n > maxTries {
+		t.Errorf("%d changes to try, want %d at most", n, maxTries)
+	}
+}
+
 // More sets than there can be are no reason to ask anybody.
 func TestARCBounds(t *testing.T) {
 	var raw strings.Builder

@@ -17,6 +17,7 @@ const (
 	maxFootLines  = 2000
 	maxSubjectCut = 6 // words
 	maxHintBody   = 8 << 20
+	maxRefolded   = 2000 // octets of a field whose line breaks are moved
 )
 
 // bodyHints are the changes to the body after which its hash is the one signed.
@@ -261,6 +262,9 @@ func (s *Signature) refolded(m *Message) []change {
 			continue
 		}
 		f := &m.Fields[n]
+		if len(f.Raw) > maxRefolded || len(list) > maxTries {
+			continue
+		}
 		name, value, _ := strings.Cut(string(f.Raw), ":")
 		flat := strings.ReplaceAll(strings.TrimSuffix(value, "\r\n"), "\r\n", "")
 		tight := strings.Join(strings.Fields(value), " ")
