@@ -20,6 +20,7 @@ package locale
 import (
 	"embed"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -54,7 +55,8 @@ type Localizer struct {
 
 // New gives the localizer of a language, or says that it is not spoken.
 func New(lang Lang) (*Localizer, error) {
-	if lang != English && lang != Portuguese {
+	bundle := bundles[lang]
+	if bundle == nil {
 		return nil, fmt.Errorf("locale: no language %q (one of %v)", lang, Langs)
 	}
 	b, err := bundle()
@@ -86,21 +88,27 @@ func FromEnv() Lang {
 	return English
 }
 
-// bundle reads the embedded files once a process; they never change.
-var bundle = sync.OnceValues(func() (*i18n.Bundle, error) {
-	b := i18n.NewBundle(language.English)
+// bundles read the embedded files of one language, once a process and only if
+// it is spoken: reading them is most of what a short command does.
+var bundles = map[Lang]func() (*i18n.Bundle, error){
+	English:    sync.OnceValues(func() (*i18n.Bundle, error) { return bundleOf(English) }),
+	Portuguese: sync.OnceValues(func() (*i18n.Bundle, error) { return bundleOf(Portuguese) }),
+}
+
+func bundleOf(lang Lang) (*i18n.Bundle, error) {
+	b := i18n.NewBundle(language.MustParse(string(lang)))
 	b.RegisterUnmarshalFunc("yaml", yamlx.Unmarshal)
-	entries, err := files.ReadDir("messages")
+	paths, err := fs.Glob(files, "messages/*."+string(lang)+".yaml")
 	if err != nil {
 		return nil, fmt.Errorf("locale: %w", err)
 	}
-	for _, e := range entries {
-		if _, err := b.LoadMessageFileFS(files, "messages/"+e.Name()); err != nil {
-			return nil, fmt.Errorf("locale: %s: %w", e.Name(), err)
+	for _, path := range paths {
+		if _, err := b.LoadMessageFileFS(files, path); err != nil {
+			return nil, fmt.Errorf("locale: %s: %w", path, err)
 		}
 	}
 	return b, nil
-})
+}
 
 // Lookup gives the message of that ID, or false when the language has none:
 // another language's text is not a substitute.
