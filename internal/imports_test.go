@@ -27,12 +27,14 @@ func TestImports(t *testing.T) {
 			}
 		}
 	}
-	above := []string{"audit", "report", "score", "publish", "cmd/postseal", "internal/lab"}
+	above := []string{"audit", "message", "report", "score", "publish", "cmd/postseal", "internal/lab"}
 	for _, s := range standards {
 		others := slices.DeleteFunc(slices.Clone(standards), func(o string) bool { return o == s })
 		deny(s, slices.Concat(others, above)...)
 	}
-	deny("report", slices.Concat(standards, []string{"dns", "audit", "publish"})...)
+	deny("message", "audit", "score", "publish", "cmd/postseal", "internal/lab")
+	deny("audit", "message", "publish", "cmd/postseal", "internal/lab")
+	deny("report", slices.Concat(standards, []string{"dns", "audit", "message", "publish"})...)
 	deny("score", slices.Concat(standards, []string{"dns", "audit", "report", "publish"})...)
 	deny("publish", slices.Concat(standards, []string{"audit", "report", "score"})...)
 	deny("dns", slices.Concat(standards, above, []string{"check"})...)

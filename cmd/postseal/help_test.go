@@ -32,7 +32,7 @@ func TestHelp(t *testing.T) {
 		if c.Short == "" || strings.HasSuffix(c.Short, ".") {
 			t.Errorf("%s: the short text is %q", c.CommandPath(), c.Short)
 		}
-		if c.Runnable() && !c.HasSubCommands() && !c.Hidden && c.Example == "" && c.Parent().Name() != "completion" {
+		if c.Runnable() && !c.HasSubCommands() && c.Example == "" && c.Parent().Name() != "completion" {
 			t.Errorf("%s: no example", c.CommandPath())
 		}
 		for _, line := range strings.Split(out.String(), "\n") {

@@ -22,6 +22,5 @@ func group(name, short string, commands ...*cobra.Command) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(commands...)
-	cmd.Hidden = len(commands) == 0
 	return cmd
 }
