@@ -1,9 +1,10 @@
 package message
 
 import (
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
-
-	"github.com/emersion/go-msgauth/authres"
 )
 
 // tagBPrefix is how much of b= tells signatures apart (RFC 6008 §3).
@@ -17,13 +18,21 @@ func (f *Facts) AuthenticationResults() string {
 	if id == "" {
 		id = "localhost"
 	}
-	var list []authres.Result
-	add := func(method, result string, params map[string]string) {
-		for k, v := range params {
-			params[k] = plainValue(v)
+	var b strings.Builder
+	b.WriteString(quoteValue(plainValue(id)))
+	// §2.2: the reason stands before the properties.
+	addBecause := func(method, result, reason string, props map[string]string) {
+		b.WriteString("; " + method + "=" + result)
+		if reason != "" {
+			b.WriteString(" reason=" + quoteValue(plainValue(reason)))
 		}
-		list = append(list, &authres.GenericResult{Method: method, Value: authres.ResultValue(result), Params: params})
+		for _, name := range slices.Sorted(maps.Keys(props)) {
+			if v := props[name]; v != "" {
+				b.WriteString(" " + name + "=" + quoteProperty(plainValue(v)))
+			}
+		}
 	}
+	add := func(method, result string, props map[string]string) { addBecause(method, result, "", props) }
 	d := f.Delivery
 	if d.IPRev != "" {
 		add("iprev", d.IPRev, map[string]string{"policy.iprev": d.IP.String()})
@@ -43,10 +52,7 @@ func (f *Facts) AuthenticationResults() string {
 				params["header.b"] = sig[:min(len(sig), tagBPrefix)]
 			}
 		}
-		if s.Reason != "" {
-			params["reason"] = s.Reason
-		}
-		add("dkim", s.Result, params)
+		addBecause("dkim", s.Result, s.Reason, params)
 	}
 	if len(f.Signatures) == 0 {
 		add("dkim", "none", nil)
@@ -58,11 +64,36 @@ func (f *Facts) AuthenticationResults() string {
 		}
 		add("dmarc", o.Result, params)
 	}
-	if f.ARC != nil {
+	// RFC 8617 §10.1 registers none, pass and fail: a chain whose keys got no answer is none of them.
+	if f.ARC != nil && f.ARC.Result != "temperror" {
 		add("arc", f.ARC.Result, nil)
 	}
-	// A method without properties leaves a space before the semicolon.
-	return strings.TrimRight(strings.ReplaceAll(authres.Format(plainValue(id), list), " ;", ";"), " ")
+	return b.String()
+}
+
+// The forms of a value that stand without quotes: a token (RFC 2045 §5.1), and
+// an address (RFC 8601 §2.2, pvalue) as long as nothing in it could be read as
+// something else. Everything else is quoted, base64 with a slash too.
+var (
+	tokenForm   = regexp.MustCompile(`^[^\x00-\x20\x7f-\x{10FFFF}()<>@,;:\\"/\[\]?=]+$`)
+	addressForm = regexp.MustCompile(`^([A-Za-z0-9!#$%&'*+^_{|}~-]+(\.[A-Za-z0-9!#$%&'*+^_{|}~-]+)*)?` +
+		`@[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
+)
+
+// quoteValue writes a value (RFC 8601 §2.2) whose text went through plainValue,
+// so that nothing in it needs a backslash.
+func quoteValue(s string) string {
+	if tokenForm.MatchString(s) {
+		return s
+	}
+	return `"` + s + `"`
+}
+
+func quoteProperty(s string) string {
+	if addressForm.MatchString(s) {
+		return s
+	}
+	return quoteValue(s)
 }
 
 // plainValue keeps what can stand in a header field on one line. The field is
