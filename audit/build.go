@@ -9,6 +9,7 @@ import (
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/internal/locale"
+	"github.com/postseal/postseal/mtasts"
 	"github.com/postseal/postseal/report"
 	"github.com/postseal/postseal/score"
 )
@@ -184,8 +185,10 @@ func network(out *Outcome) report.Network {
 			n.DNSPackets += q.Error.Packets
 		}
 	}
-	if f := out.Facts.MTASTS.Fetch; f != nil && f.Addr.IsValid() {
-		n.HTTPSRequests = 1
+	for _, f := range []*mtasts.Fetch{out.Facts.MTASTS.Fetch, out.Facts.MTASTS.Unannounced} { // never both
+		if f != nil && f.Addr.IsValid() {
+			n.HTTPSRequests++
+		}
 	}
 	for _, h := range out.Facts.STARTTLS.Hosts {
 		for _, s := range h.Sessions {

@@ -32,16 +32,19 @@ func (f *Facts) hosts() []Host {
 		return hosts
 	}
 	for _, mx := range f.MX {
-		h := Host{MX: mx}
-		for _, p := range f.Policy.MX {
-			if Matches(p, mx) {
-				h.Matches = p
-				break
-			}
-		}
-		hosts = append(hosts, h)
+		hosts = append(hosts, Host{MX: mx, Matches: f.firstMatch(mx)})
 	}
 	return hosts
+}
+
+// firstMatch is the first pattern of the policy that matches, "" when none does.
+func (f *Facts) firstMatch(mx dns.Name) string {
+	for _, p := range f.Policy.MX {
+		if Matches(p, mx) {
+			return p
+		}
+	}
+	return ""
 }
 
 // patternFault is the variant of mtasts-policy-mx-invalid that says why a value

@@ -46,6 +46,15 @@ type Facts struct {
 	Policy *Policy `json:"policy"` // as far as understood; nil without a body
 	Valid  bool    `json:"valid"`  // record and policy are valid: senders apply it
 
+	// Unannounced is the one GET that is made when no record was found and the
+	// policy host exists all the same; nil otherwise.
+	Unannounced *Fetch `json:"unannounced"`
+
+	// Set by Deepen, on request.
+	Answers    []Answer    `json:"-"` // the policy from each address of the policy host
+	Subdomains []Subdomain `json:"-"`
+	Before     *Before     `json:"-"`
+
 	RecordProblems []Problem `json:"-"` // of Record
 	PolicyProblems []Problem `json:"-"` // of Fetch.Body
 
@@ -86,7 +95,11 @@ func Gather(ctx context.Context, r dns.Resolver, f Fetcher, domain dns.Name) (*F
 	wg.Wait()
 	facts.readRecords()
 	if len(facts.Records) == 0 {
+		if addrs := facts.addresses(); f != nil && len(addrs) > 0 && !facts.Lookup.Unknown() && len(facts.NearMiss) == 0 {
+			wg.Go(func() { facts.Unannounced = f.FetchPolicy(ctx, domain, addrs) })
+		}
 		facts.lookAround(ctx, r)
+		wg.Wait()
 	} else if addrs := facts.addresses(); f != nil && len(addrs) > 0 {
 		facts.Fetch = f.FetchPolicy(ctx, domain, addrs)
 	}
@@ -279,3 +292,6 @@ func (f *Facts) Cause() check.Cause {
 	}
 	return check.Cause{}
 }
+
+// RecordValid tells whether there is exactly one record and it is well formed.
+func (f *Facts) RecordValid() bool { return f.recordValid() }

@@ -62,21 +62,31 @@ func (p *policyParser) add(pr Problem) {
 
 func (p *policyParser) lines(body []byte, start int) {
 	for number := 1; start < len(body); number++ {
-		end, next := len(body), len(body)
-		if i := bytes.IndexByte(body[start:], '\n'); i >= 0 {
-			end, next = start+i, start+i+1
-			if end > start && body[end-1] == '\r' {
-				end--
-			}
-		}
+		end, next := lineEnd(body, start)
 		p.line(string(body[start:end]), start, number)
 		start = next
 	}
 }
 
+// lineEnd gives the end of the line that begins at start, without LF or CRLF,
+// and where the next one begins.
+func lineEnd(body []byte, start int) (end, next int) {
+	i := bytes.IndexByte(body[start:], '\n')
+	if i < 0 {
+		return len(body), len(body)
+	}
+	end, next = start+i, start+i+1
+	if end > start && body[end-1] == '\r' {
+		end--
+	}
+	return end, next
+}
+
+func trimBlank(line string) string { return strings.TrimRight(line, " \t") }
+
 func (p *policyParser) line(text string, start, number int) {
 	span := check.Span{Start: start, End: start + len(text)}
-	trimmed := strings.TrimRight(text, " \t")
+	trimmed := trimBlank(text)
 	switch {
 	case trimmed == "":
 		p.add(Problem{Rule: "mtasts-policy-blank-line", Span: &span, Line: number})

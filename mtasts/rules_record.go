@@ -15,7 +15,7 @@ var recordRules = []check.Rule[*Facts]{
 			ID: "mtasts-record-missing", Standard: check.MTASTS, Severity: check.Warning,
 			Variants: []check.Variant{{Name: "dane", Severity: check.Info}},
 			Title:    "no MTA-STS record", Refs: rfc("3.1"),
-			CoveredBy: []string{"mtasts-record-wrong-name", "mtasts-record-cname-dangling", "mtasts-record-version-near-miss"},
+			CoveredBy: []string{"mtasts-record-wrong-name", "mtasts-record-cname-dangling", "mtasts-record-version-near-miss", "mtasts-policy-without-record"},
 			Doc: `SMTP encrypts only if nobody interferes: whoever sits on the path can delete the STARTTLS
 offer, and the mail goes out in clear text. MTA-STS tells senders beforehand that your hosts speak TLS and
 which hosts those are. Without it, and without DANE, there is nothing to hold an attacker to.

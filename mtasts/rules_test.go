@@ -24,7 +24,10 @@ import (
 //	                 attempts ("ADDR WORD, …", ok for connected) and
 //	                 cert ("VERDICT NOT-BEFORE NOT-AFTER NAMES")
 //
-// and in setup: https (off: no fetcher), dane (yes), mx (unknown).
+// and in setup: https (off: no fetcher), dane (yes), mx (unknown), every (yes: the
+// policy from each address; the section "response ADDRESS" is what that one
+// answers), subdomain (names), before (the id with which the section "before"
+// was served).
 func TestRules(t *testing.T) {
 	ruletest.Run(t, Rules, func(t *testing.T, c *ruletest.Case) *Facts {
 		r := dnstest.New(t, c.Zone())
@@ -35,6 +38,16 @@ func TestRules(t *testing.T) {
 		}
 		f, err := Gather(context.Background(), r, fetcher, domain)
 		if err != nil {
+			t.Fatal(err)
+		}
+		deep := Deep{EveryAddress: c.Setup["every"] == "yes"}
+		for _, name := range strings.Fields(c.Setup["subdomain"]) {
+			deep.Subdomains = append(deep.Subdomains, dns.Name(name))
+		}
+		if id := c.Setup["before"]; id != "" {
+			deep.Before = &Before{ID: id, Body: []byte(c.Files["before"])}
+		}
+		if err := f.Deepen(context.Background(), r, fetcher, deep); err != nil {
 			t.Fatal(err)
 		}
 		f.Profile = c.Profile()
@@ -62,7 +75,11 @@ func (cf caseFetcher) FetchPolicy(_ context.Context, domain dns.Name, addrs []ne
 	for _, a := range addrs {
 		f.Attempts = append(f.Attempts, Attempt{Addr: a})
 	}
-	if text, ok := cf.c.Files["response"]; ok {
+	text, ok := cf.c.Files["response "+addrs[0].String()]
+	if !ok {
+		text, ok = cf.c.Files["response"]
+	}
+	if ok {
 		head, body, _ := strings.Cut(text, "\n\n")
 		res, err := http.ReadResponse(bufio.NewReader(strings.NewReader(strings.ReplaceAll(head, "\n", "\r\n")+"\r\n\r\n"+body)), nil)
 		if err != nil {
