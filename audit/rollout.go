@@ -1,10 +1,14 @@
 package audit
 
 import (
+	"maps"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dmarc"
+	"github.com/postseal/postseal/dmarc/aggregate"
 	"github.com/postseal/postseal/score"
 )
 
@@ -42,35 +46,60 @@ const (
 
 // RolloutEvidence is what aggregate reports say of the mail in the domain's name.
 type RolloutEvidence struct {
-	Days     int // that the reports cover
-	Messages int64
-	Aligned  int64 // passed DMARC
-	Unnamed  int   // sources of weight that nobody has identified
+	Days       int // on which there are reports
+	Begin, End time.Time
+	Messages   int64
+	Aligned    int64 // passed DMARC
+
+	// What fails, by what its sources look like.
+	Senders    aggregate.Share // the domain's own
+	Forwarders aggregate.Share // lists and forwarders
+	Unnamed    int             // sources that nobody has identified
+	UnnamedOf  int64           // their messages, and those of sources too many to be told apart
+	Breaking   []string        // the first few of Senders, by name
 }
 
-// Share of the mail that must pass before a policy is raised, in percent, and
-// the days that the reports must cover.
-const (
-	gateWatch      = 98
-	gateQuarantine = 99
-	gateDays       = 14
-)
+// namesShown of the senders that would break.
+const namesShown = 3
+
+// EvidenceOf takes from reports what a rollout asks of them; nil for nil.
+func EvidenceOf(d *aggregate.Domain) *RolloutEvidence {
+	if d == nil {
+		return nil
+	}
+	ev := &RolloutEvidence{
+		Days: d.Days, Begin: d.Begin, End: d.End, Messages: d.Messages, Aligned: d.Aligned(),
+		Senders: d.Answer.Senders, Forwarders: d.Answer.Forwarders,
+		Unnamed: d.Answer.Unknown.Sources, UnnamedOf: d.Answer.Unknown.Messages + d.Answer.Untold.Messages,
+		Breaking: []string{},
+	}
+	for i := range d.Sources {
+		if src := &d.Sources[i]; src.Kind == aggregate.Sender && len(ev.Breaking) < namesShown {
+			ev.Breaking = append(ev.Breaking, src.Name)
+		}
+	}
+	return ev
+}
 
 // PlanRollout makes the ladder for an audited domain. Evidence is nil where
 // no reports were given. It is an error when it is not known which record applies.
 func PlanRollout(out *Outcome, o dmarc.RolloutOptions, evidence *RolloutEvidence) (*Rollout, error) {
 	f := out.Facts
-	if !f.DMARC.Known {
+	if !f.DMARC.Known && !f.DMARC.OnlySuffixUnknown() {
 		for _, s := range f.DMARC.Steps {
 			if s.Lookup.Unknown() {
 				return nil, s.Lookup.Error
 			}
 		}
 	}
-	if out.Inference.Profile == check.ProfileParked {
+	profile := out.Inference.Profile
+	if profile == check.ProfileParked && evidence != nil && evidence.Aligned > 0 && out.Inference.Source != "flag" {
+		profile = check.ProfileSendOnly // mail of its own passes somewhere: it sends, whatever SPF and MX say
+	}
+	if profile == check.ProfileParked {
 		o.AtEnd, o.To = true, dmarc.Reject
 	}
-	if len(o.RUA) == 0 && out.Inference.Profile.Receives() {
+	if len(o.RUA) == 0 && profile.Receives() {
 		o.RUA = []string{"mailto:dmarc@" + f.Domain.String()}
 	}
 	at := f.DMARC.Standing()
@@ -78,31 +107,45 @@ func PlanRollout(out *Outcome, o dmarc.RolloutOptions, evidence *RolloutEvidence
 	if err != nil {
 		return nil, err
 	}
-	r := &Rollout{Profile: out.Inference.Profile, Standing: at, Stages: []RolloutStage{}}
+	r := &Rollout{Profile: profile, Standing: at, Stages: []RolloutStage{}}
 	state, _ := out.score()
-	for _, s := range stages {
+	for i, s := range stages {
+		if at.Own {
+			s.Consent = slices.DeleteFunc(s.Consent, func(c check.RecordChange) bool { return consents(f.DMARC, c.Name) })
+		}
 		stage := RolloutStage{Stage: s, Gates: []Gate{}}
 		if !s.Until.IsZero() {
-			stage.Gates = gates(s.Name, state, evidence)
+			stage.Gates = gates(s.Name, state, evidence, i > 0)
 		}
 		r.Stages = append(r.Stages, stage)
 	}
 	return r, nil
 }
 
-// gates are what must hold before the stage is left.
-func gates(stage string, state score.State, ev *RolloutEvidence) []Gate {
-	manual := func(code string) Gate { return Gate{Code: code, Status: GateManual} }
+// consents tells whether the record at that name is there already.
+func consents(f *dmarc.Facts, name string) bool {
+	return slices.ContainsFunc(f.Destinations, func(d *dmarc.Destination) bool {
+		return d.Authorized == "yes" && dmarc.ConsentName(f.Domain, d.Host).FQDN() == name
+	})
+}
+
+// gates are what must hold before the stage is left. What reports say of one
+// that has not begun, only reports to come can tell.
+func gates(stage string, state score.State, ev *RolloutEvidence, later bool) []Gate {
+	aligned := func(policy string, testing bool) Gate { return aligned(ev, policy, testing, later) }
+	dkim := gateOf("dkim", state.Measures["dkim-key"])
 	switch stage {
 	case dmarc.StageWatch:
 		return []Gate{
-			gateOf("spf", state.Measures["spf-record"]), gateOf("dkim", state.Measures["dkim-key"]),
-			gateOf("reports", state.Measures["dmarc-rua"]), aligned(ev, gateWatch), identified(ev),
+			gateOf("spf", state.Measures["spf-record"]), dkim,
+			gateOf("reports", state.Measures["dmarc-rua"]), aligned("none", false), identified(ev, later),
 		}
-	case dmarc.StageQuarantine, dmarc.StageSubdomainQuarantine, dmarc.StageReject:
-		return []Gate{gateOf("dkim", state.Measures["dkim-key"]), aligned(ev, gateQuarantine), manual("complaints")}
+	case dmarc.StageRehearseQuarantine:
+		return []Gate{dkim, aligned("quarantine", true), lists(ev, later)}
+	case dmarc.StageRehearseReject:
+		return []Gate{dkim, aligned("reject", true), lists(ev, later)}
 	}
-	return []Gate{gateOf("dkim", state.Measures["dkim-key"]), aligned(ev, gateWatch), manual("lists")}
+	return []Gate{dkim, aligned("quarantine", false), {Code: "complaints", Status: GateManual}}
 }
 
 func gateOf(code string, m score.Measure) Gate {
@@ -115,34 +158,66 @@ func gateOf(code string, m score.Measure) Gate {
 	return Gate{Code: code, Status: GateMet}
 }
 
-// aligned asks for a share of the mail that passes, over enough days.
-func aligned(ev *RolloutEvidence, percent int) Gate {
-	g := Gate{Code: "aligned", Status: GateUnknown, Params: check.Params{"Percent": percent, "Days": gateDays}, Cause: check.Cause{Code: "no-reports"}}
-	if ev == nil || ev.Messages == 0 {
+// aligned asks for a share of the mail that passes, over enough days: the gate
+// of 'postseal dmarc reports'. Mail that looks like somebody else's keeps it
+// open until somebody has looked; it does not shut it.
+func aligned(ev *RolloutEvidence, policy string, testing, later bool) Gate {
+	days, percent := aggregate.Need(policy, testing)
+	g := Gate{Code: "aligned", Status: GateUnknown, Params: check.Params{"Percent": percent, "Days": days}, Cause: check.Cause{Code: "no-reports"}}
+	switch {
+	case ev == nil || ev.Messages <= 0:
+		return g
+	case later:
+		g.Cause.Code = "reports-later"
 		return g
 	}
-	g.Params["Share"] = float64(ev.Aligned*1000/ev.Messages) / 10 // rounded down: 97.99 is not 98
-	g.Params["Seen"] = ev.Days
-	g.Params["Messages"] = ev.Messages
+	share := shareOf(ev.Aligned, ev.Messages)
+	maps.Copy(g.Params, check.Params{"Share": share, "Seen": ev.Days, "Messages": ev.Messages,
+		"Begin": ev.Begin.Format(time.DateOnly), "End": ev.End.Format(time.DateOnly)})
 	switch {
-	case ev.Aligned*100 < ev.Messages*int64(percent):
+	case shareOf(ev.Aligned, ev.Aligned+min(ev.Senders.Messages, ev.Messages)) < percent:
 		g.Status, g.Cause = GateNotMet, check.Cause{}
-	case ev.Days < gateDays:
-		g.Cause = check.Cause{Code: "reports-too-few", Params: check.Params{"Days": ev.Days, "Want": gateDays}}
+	case ev.Days < days:
+		g.Cause = check.Cause{Code: "reports-too-few", Params: check.Params{"Days": ev.Days, "Want": days}}
+	case share < percent:
+		g.Cause = check.Cause{Code: "reports-others", Params: check.Params{"Share": share, "Messages": ev.Messages}}
 	default:
 		g.Status, g.Cause = GateMet, check.Cause{}
 	}
 	return g
 }
 
-func identified(ev *RolloutEvidence) Gate {
-	g := Gate{Code: "identified", Status: GateManual, Params: check.Params{"Count": 0}}
-	if ev == nil || ev.Messages == 0 {
-		return g
+// shareOf is a share in percent, rounded down to a tenth: 97.99 is not 98. The
+// counts are strangers', and may be as large as a forger likes.
+func shareOf(part, whole int64) float64 {
+	if whole <= 0 {
+		return 0
 	}
-	g.Params["Count"] = ev.Unnamed
-	if g.Status = GateMet; ev.Unnamed > 0 {
+	return math.Floor(float64(part)/float64(whole)*1000+1e-9) / 10
+}
+
+// identified asks who fails. What looks like the domain's own has to be set up;
+// of the rest only the owner can say whose it is.
+func identified(ev *RolloutEvidence, later bool) Gate {
+	g := Gate{Code: "identified", Status: GateManual, Params: check.Params{}}
+	switch {
+	case ev == nil || ev.Messages <= 0 || later:
+	case ev.Senders.Messages > 0:
 		g.Status = GateNotMet
+		g.Params = check.Params{"Count": ev.Senders.Sources, "Messages": ev.Senders.Messages, "Names": ev.Breaking}
+	case ev.UnnamedOf > 0:
+		g.Params = check.Params{"Count": ev.Unnamed, "Messages": ev.UnnamedOf}
+	default:
+		g.Status = GateMet
+	}
+	return g
+}
+
+// lists asks whether those who pass mail on know; how much that is, reports say.
+func lists(ev *RolloutEvidence, later bool) Gate {
+	g := Gate{Code: "lists", Status: GateManual, Params: check.Params{}}
+	if ev != nil && ev.Forwarders.Messages > 0 && !later {
+		g.Params = check.Params{"Count": ev.Forwarders.Sources, "Messages": ev.Forwarders.Messages}
 	}
 	return g
 }

@@ -113,7 +113,7 @@ func (f *Facts) npDiffers() bool {
 // seeksStrays tells that the domain exists, no record applies to it and no text
 // at its _dmarc name was meant as one.
 func (f *Facts) seeksStrays() bool {
-	if f.policy != nil || f.nonexistent() || !f.Known && !f.onlySuffixUnknown() {
+	if f.policy != nil || f.nonexistent() || !f.Known && !f.OnlySuffixUnknown() {
 		return false
 	}
 	return !slices.ContainsFunc(f.Steps, func(s *Step) bool { return s.Name.IsUnder(f.psl.Name) && (len(s.Records) > 0 || meant(s)) })

@@ -16,7 +16,7 @@ const (
 
 func missing(f *Facts, r *check.Reporter) {
 	variant := ""
-	if f.onlySuffixUnknown() {
+	if f.OnlySuffixUnknown() {
 		variant = "own"
 	} else if !f.known(r) || f.policy != nil {
 		return
@@ -36,10 +36,10 @@ func missing(f *Facts, r *check.Reporter) {
 	r.Report(out)
 }
 
-// onlySuffixUnknown tells that no name of the owner's has a record and that all
+// OnlySuffixUnknown tells that no name of the owner's has a record and that all
 // that could not be looked up lies above: at the public suffix, whose record, if
 // there is one, is the registry's (§4.10.1: it never stands in for an own one).
-func (f *Facts) onlySuffixUnknown() bool {
+func (f *Facts) OnlySuffixUnknown() bool {
 	org := f.RFC7489.OrganizationalDomain
 	if org == "" || f.policy != nil {
 		return false

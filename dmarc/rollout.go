@@ -1,7 +1,9 @@
 package dmarc
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/postseal/postseal/check"
@@ -32,30 +34,65 @@ const (
 	stableTTL  = 3600
 )
 
+// ErrNoAddress says that a stage which only watches has nobody to tell.
+var ErrNoAddress = errors.New("dmarc: p=none does nothing without an address for reports")
+
 // Standing is where a rollout starts.
 type Standing struct {
 	Owner  dns.Name // where the record stands or will stand
 	Record *Record  // in force for the domain; nil when none is
 	Own    bool     // it is the domain's own, not inherited
 
+	// Foreign tells that the record is a public suffix's, or of another name
+	// above the organisation: its addresses are not the owner's.
+	Foreign bool
+	// Below tells that a parent without psd=y has a record of which only psd=n
+	// keeps the domain apart (§11.8).
+	Below bool
+
 	// Organizational tells that names below the domain follow its record; only
 	// then sp and np mean anything there (§4.7).
 	Organizational bool
 	Nonexistent    bool // the domain does not exist: an inherited record's np applies
+
+	Discarded []string // texts at Owner that were meant as a record and are none: they have to go
+	Alias     dns.Name // where an alias at _dmarc leads, if it has to go; "" for none
 }
 
 // Standing is where the domain stands. Where a failed look-up leaves the
 // Organizational Domain open, the public suffix list has to do.
 func (f *Facts) Standing() Standing {
 	at := Standing{
-		Owner: f.Domain.Child("_dmarc"), Record: f.Record(), Own: f.Own(),
+		Owner: f.Domain.Child("_dmarc"), Record: f.Record(), Own: f.Own(), Foreign: f.foreign() || f.walk.PSD && !f.Own(),
 		Organizational: f.OrganizationalDomain == f.Domain || f.OrganizationalDomain == "" && pslDomain(f.Domain) == f.Domain,
 		Nonexistent:    f.nonexistent(),
+		Below:          f.parent() != nil && f.Domain == f.psl.Name,
 	}
-	if at.Own && f.Steps[0].Lookup.Answer != nil {
-		at.Owner = f.Steps[0].Lookup.Answer.Owner() // behind an alias the record stands where it leads
+	own := f.Steps[0]
+	if own.Lookup.Answer == nil {
+		return at
+	}
+	for _, t := range f.texts {
+		if t.step == own && !t.record.Valid && slices.ContainsFunc(t.problems, func(p Problem) bool { return p.Fixed != "" }) {
+			at.Discarded = append(at.Discarded, t.text)
+		}
+	}
+	at.Discarded = append(at.Discarded, own.discarded()...)
+	switch {
+	case len(own.Records) > 0 || len(at.Discarded) > 0:
+		at.Owner = own.Lookup.Answer.Owner() // behind an alias the record stands where it leads
+	case alias(own) != "" && !f.everyonesAlias():
+		at.Alias = own.Lookup.Answer.Chain[0]
 	}
 	return at
+}
+
+// discarded are the records of a name that has several (§4.10).
+func (s *Step) discarded() []string {
+	if len(s.Records) < 2 {
+		return nil
+	}
+	return s.Records
 }
 
 // RolloutOptions are what the owner chooses.
@@ -116,6 +153,7 @@ type rollout struct {
 	stands  string  // stage the domain is in, "" before the first
 	from    time.Time
 	list    []Stage
+	changed bool // a stage before this one published something
 }
 
 // begin reads where the domain stands. An inherited policy is where a record of
@@ -123,22 +161,31 @@ type rollout struct {
 func (r *rollout) begin() {
 	rec := r.at.Record
 	if rec == nil {
-		r.options = Options{RUA: r.o.RUA}
+		r.options = Options{RUA: r.addresses()}
 		return
 	}
-	r.options = rec.Options()
 	p := rec.policy(r.at.Own, !r.at.Nonexistent)
-	if r.at.Own {
-		r.text = rec.Text
-	} else {
-		r.options.SP, r.options.NP, r.options.PSD, r.options.Testing = "", "", "", p.Testing
-		if tag := p.Tag; tag != "" {
-			r.options.Policy = rec.Level(tag).String()
+	watched := rec.ValidRUA() && !r.at.Foreign
+	switch {
+	case r.at.Own:
+		r.options, r.text = rec.Options(), rec.Text
+		if rec.Broken() || !r.at.Organizational {
+			r.options.SP, r.options.NP = "", "" // not in force, and not to be by the way
 		}
+		if r.options.SP == r.options.Policy {
+			r.options.SP = "" // follows p, on every stage
+		}
+	case r.at.Foreign:
+		r.options = Options{Testing: p.Testing}
+	default:
+		r.options = rec.Options()
+		r.options.SP, r.options.NP, r.options.PSD, r.options.Testing = "", "", "", p.Testing
 	}
-	watched := rec.ValidRUA()
+	if p.Tag != "" {
+		r.options.Policy = rec.Level(p.Tag).String()
+	}
 	if !watched {
-		r.options.RUA = r.o.RUA
+		r.options.RUA = r.addresses()
 	}
 	switch level := ParseLevel(p.Policy); {
 	case p.Policy == "" || rec.Broken():
@@ -156,41 +203,73 @@ func (r *rollout) begin() {
 	}
 }
 
+// addresses are those of the texts that were meant as the record, else those
+// asked for.
+func (r *rollout) addresses() []string {
+	var list []string
+	for _, text := range r.at.Discarded {
+		rec, _ := Parse(text)
+		list = addURIs(list, rec.RUA)
+	}
+	if len(list) == 0 {
+		list = r.o.RUA
+	}
+	return list
+}
+
 // stages are those to list: where the domain stands, and what is left.
 func (r *rollout) stages() []string {
 	all := []string{StageWatch, StageRehearseQuarantine, StageQuarantine}
 	if r.o.To == Reject {
 		all = append(all, StageRehearseReject, StageReject)
-		if r.o.AtEnd {
-			if e := r.options; ParseLevel(e.SP) != 0 || ParseLevel(e.NP) != 0 {
-				r.stands = "" // reject for the domain alone is not the end
-			}
-			r.options.SP, r.options.NP = "", ""
-			all = all[len(all)-1:]
-		}
 	}
-	if r.at.Organizational && r.at.Own || r.at.Record == nil {
-		switch sp := ParseLevel(r.options.SP); {
-		case sp == None:
-			all = append(all, StageSubdomainQuarantine)
-			if r.o.To == Reject {
-				all = append(all, StageSubdomainReject)
-			}
-		case sp == Quarantine && r.o.To == Reject:
+	if r.o.AtEnd {
+		if all = []string{StageReject}; r.stands != StageReject || r.below() < Reject {
+			r.stands = "" // reject for the domain alone is not the end
+		}
+		r.options.SP, r.options.NP = "", ""
+	}
+	ladder := len(all)
+	switch sp := ParseLevel(r.options.SP); {
+	case sp == None:
+		all = append(all, StageSubdomainQuarantine)
+		if r.o.To == Reject {
 			all = append(all, StageSubdomainReject)
 		}
+	case sp == Quarantine && r.o.To == Reject:
+		all = append(all, StageSubdomainReject)
 	}
-	for i, name := range all {
-		if name == r.stands {
-			return all[i:]
-		}
-	}
-	// At reject already while the goal is quarantine: nothing to do but below.
-	if r.stands == StageReject || r.stands == StageRehearseReject {
+	i := slices.Index(all, r.stands)
+	switch {
+	case i < 0 && r.stands == "":
+		return all
+	case i < 0 && r.stands == StageReject: // more than the goal: only below something can be left
+		all = append([]string{StageReject}, all[ladder:]...)
+	case i < 0:
 		return nil
+	default:
+		all = all[i:]
+	}
+	switch {
+	case len(all) > 1:
+	case !r.at.Own && !r.at.Foreign:
+		return nil // what is inherited will do
+	case r.at.Own && r.at.Organizational && r.ghosts() < Reject:
+		r.stands = "" // np=reject is safe at once: the last stage again, with it
 	}
 	return all
 }
+
+// below is the weakest level in force below the domain, and ghosts that of
+// names that do not exist; Reject where the record says nothing of them.
+func (r *rollout) below() Level {
+	if !r.at.Own || !r.at.Organizational {
+		return Reject
+	}
+	return min(levelOf(r.at.Record.Effect().Subdomain), r.ghosts())
+}
+
+func (r *rollout) ghosts() Level { return levelOf(r.at.Record.Effect().Nonexistent) }
 
 // add makes a stage from the record that the one before it published.
 func (r *rollout) add(name string) error {
@@ -212,11 +291,14 @@ func (r *rollout) add(name string) error {
 	case StageSubdomainReject:
 		o.SP = ""
 	}
-	if name != StageWatch && r.at.Organizational {
+	if name != StageWatch && (r.at.Organizational || r.at.Below) {
 		o.NP = Reject.String() // no mail comes from names that do not exist
 	}
-	if ParseLevel(o.SP) >= ParseLevel(o.Policy) && name != StageWatch && !o.Testing {
+	if o.SP == o.Policy {
 		o.SP = ""
+	}
+	if r.at.Below && o.PSD != "y" {
+		o.PSD = "n"
 	}
 	o.NoReports = len(o.RUA) == 0
 	s := Stage{Name: name, From: r.from, Days: stay, TTL: rolloutTTL, Change: []check.RecordChange{}, Consent: []check.RecordChange{}, WayBack: []string{}}
@@ -231,9 +313,15 @@ func (r *rollout) add(name string) error {
 			return err
 		}
 		for i := range problems {
+			if problems[i].ID == "gen-dmarc-no-rua" && problems[i].Severity == check.Error {
+				return ErrNoAddress
+			}
 			if problems[i].Severity == check.Error {
 				return fmt.Errorf("dmarc: stage %s: %w", name, &problems[i])
 			}
+		}
+		if o.Testing && r.weakens(text) {
+			return nil // t=y would lower what subdomains have
 		}
 		s.Record, s.Testing = text, o.Testing
 		old := []string{}
@@ -241,11 +329,17 @@ func (r *rollout) add(name string) error {
 			old = append(old, r.text)
 			s.WayBack = old
 		}
-		s.Change = []check.RecordChange{{Name: r.at.Owner.FQDN(), Type: "TXT", Old: old, New: []string{text}}}
-		if len(r.list) == 0 {
+		if !r.changed {
+			if r.at.Alias != "" { // nothing can stand beside an alias (RFC 1034 §3.6.2)
+				s.Change = append(s.Change, check.RecordChange{Name: r.domain.Child("_dmarc").FQDN(), Type: "CNAME", Old: []string{r.at.Alias.FQDN()}, New: []string{}})
+			}
+			if !r.at.Own {
+				old = append(old, r.at.Discarded...)
+			}
 			s.Consent = append(s.Consent, consent...)
 		}
-		r.text, r.options = text, o
+		s.Change = append(s.Change, check.RecordChange{Name: r.at.Owner.FQDN(), Type: "TXT", Old: old, New: []string{text}})
+		r.text, r.options, r.changed = text, o, true
 	}
 	s.Until = s.From.AddDate(0, 0, stay)
 	if s.Until.Before(r.o.Start) {
@@ -254,4 +348,15 @@ func (r *rollout) add(name string) error {
 	r.from = s.Until
 	r.list = append(r.list, s)
 	return nil
+}
+
+// weakens tells whether existing subdomains would have less than they do now:
+// t=y lowers a policy of their own, too (§4.7).
+func (r *rollout) weakens(text string) bool {
+	if r.text == "" || !r.at.Organizational {
+		return false
+	}
+	now, _ := Parse(r.text)
+	next, _ := Parse(text)
+	return levelOf(next.Effect().Subdomain) < levelOf(now.Effect().Subdomain)
 }

@@ -117,7 +117,7 @@ func (o *auditOptions) run(ctx context.Context, s *streams, requests []audit.Req
 	if f := o.net.record; f != "" && slices.ContainsFunc(outputs.files, func(out outputFile) bool { return place(out.path) == place(f) }) {
 		return usage("--record %s and -o would write the same file", f)
 	}
-	if err := reportEvidence(ctx, s, o.reports, requests, l); err != nil {
+	if err := reportEvidence(ctx, s, o.reports, time.Time{}, requests, l); err != nil {
 		return err
 	}
 	weak, err := openWeakKeys(o.weak)

@@ -224,15 +224,15 @@ const auditSources = 50
 
 // reportEvidence gives each request what the reports in the paths say of its
 // domain. They are evidence beside the audit: that there are none yet, or none
-// of a domain, is said and stops nothing.
-func reportEvidence(ctx context.Context, s *streams, paths []string, requests []audit.Request, l *locale.Localizer) error {
+// of a domain or since that day, is said and stops nothing.
+func reportEvidence(ctx context.Context, s *streams, paths []string, since time.Time, requests []audit.Request, l *locale.Localizer) error {
 	if len(paths) == 0 {
 		return nil
 	}
 	builders := make([]*aggregate.Builder, len(requests))
 	for i := range requests {
 		builders[i] = aggregate.NewBuilder(aggregate.Options{
-			Domain: requests[i].Domain, Top: auditSources, Sources: max(50_000/len(requests), 200), // memory is for all of them
+			Domain: requests[i].Domain, Since: since, Top: auditSources, Sources: max(50_000/len(requests), 200), // memory is for all of them
 		})
 	}
 	st, err := walkReports(ctx, s, paths, func(r *aggregate.Report) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/postseal/postseal/audit"
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dmarc"
+	"github.com/postseal/postseal/dmarc/aggregate"
 	"github.com/postseal/postseal/internal/locale"
 	"github.com/postseal/postseal/internal/zonetext"
 	"github.com/postseal/postseal/report"
@@ -29,12 +31,14 @@ func newDMARCRolloutCmd(s *streams) *cobra.Command {
 		Short: "Plan the way to an enforced policy: dates, records, what must hold before each step",
 		Long: "The plan starts where the domain stands and goes by none, quarantine and reject, with a rehearsal (t=y)\n" +
 			"before each level. Every stage has its first day, the exact record, the gate before the next one and the way\n" +
-			"back. Receivers that only know RFC 7489 ignore t=y and apply the policy in full. Where people of the domain\n" +
-			"write to mailing lists, '--to quarantine' may be the better goal (RFC 9989 §7.4).\n\n" +
+			"back. With --dmarc-reports the aggregate reports of receivers say in numbers whether the next step is safe and\n" +
+			"who would break. Receivers that only know RFC 7489 ignore t=y and apply the policy in full. Where people of\n" +
+			"the domain write to mailing lists, '--to quarantine' may be the better goal (RFC 9989 §7.4).\n\n" +
 			"Exit codes: 0 there is a plan, or nothing is left to do; 2 usage; 3 it could not be told where the domain\n" +
 			"stands.",
 		Example: "  postseal dmarc rollout example.com\n" +
 			"  postseal dmarc rollout example.com --to quarantine --start 2026-12-01 --since 2026-10-01\n" +
+			"  postseal dmarc rollout example.com --dmarc-reports reports/\n" +
 			"  postseal dmarc rollout --zone example.com.zone --offline example.com --format json",
 		Args: oneArg("domain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -60,6 +64,10 @@ func newDMARCRolloutCmd(s *streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			requests := []audit.Request{{Domain: domain, Selectors: req.selectors, Profile: profile, ProfileSource: "flag"}}
+			if err := reportEvidence(cmd.Context(), s, req.reports, opts.Since, requests, l); err != nil {
+				return err
+			}
 			ctx, w, done, err := net.begin(cmd.Context())
 			if err != nil {
 				return err
@@ -67,20 +75,24 @@ func newDMARCRolloutCmd(s *streams) *cobra.Command {
 			defer done()
 			// The plan needs no connection to a mail host or a policy host.
 			w.auditor.Prober, w.auditor.NoSMTP, w.auditor.Fetcher, w.auditor.AskServer = nil, "disabled", nil, nil
-			out, err := w.auditor.Audit(ctx, audit.Request{Domain: domain, Selectors: req.selectors, Profile: profile, ProfileSource: "flag"})
+			out, err := w.auditor.Audit(ctx, requests[0])
 			switch {
 			case cmd.Context().Err() != nil:
 				return cmd.Context().Err()
 			case err != nil:
 				return &exit{exitIncomplete, errors.New(l.Text("audit.timed-out", check.Params{"Timeout": net.timeout.String()}))}
 			}
-			plan, err := audit.PlanRollout(out, opts, nil)
-			if err != nil {
+			evidence := audit.EvidenceOf(requests[0].Reports)
+			plan, err := audit.PlanRollout(out, opts, evidence)
+			switch {
+			case errors.Is(err, dmarc.ErrNoAddress):
+				return usage("%s", l.Text("rollout.no-address", check.Params{"Domain": domain.String()}))
+			case err != nil:
 				return &exit{exitIncomplete, errors.New(l.Text("rollout.unknown", check.Params{
 					"Domain": domain.String(), "Cause": l.Cause(check.CauseOf(err))}))}
 			}
 			if format == "json" {
-				return writeRolloutJSON(s.out, domain.String(), plan, opts, l)
+				return writeRolloutJSON(s.out, domain.String(), plan, opts, evidence, l)
 			}
 			return writeRollout(s, domain.String(), plan, l)
 		},
@@ -96,17 +108,18 @@ func newDMARCRolloutCmd(s *streams) *cobra.Command {
 // rolloutRequest is what the user says of the plan.
 type rolloutRequest struct {
 	to, start, since, profile string
-	rua, selectors            []string
+	rua, selectors, reports   []string
 }
 
 func (r *rolloutRequest) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&r.to, "to", "reject", "`LEVEL` to stop at: quarantine or reject")
 	fl.StringVar(&r.start, "start", "", "first day of the plan, `YYYY-MM-DD` (default: today)")
-	fl.StringVar(&r.since, "since", "", "day on which the record in force was published, `YYYY-MM-DD`")
+	fl.StringVar(&r.since, "since", "", "day on which the record in force was published, `YYYY-MM-DD`; reports before it do not count")
 	fl.StringSliceVar(&r.rua, "rua", nil, "`ADDRESS` for aggregate reports where the record has none (repeatable)")
 	fl.StringArrayVar(&r.selectors, "selector", nil, "DKIM `SELECTOR` known to be in use (repeatable)")
 	fl.StringVar(&r.profile, "profile", "", "what the domain does, a `PROFILE`: mail, send-only, receive-only or parked (default: inferred)")
+	fl.StringArrayVar(&r.reports, "dmarc-reports", nil, "judge the next step by the DMARC aggregate reports in this file or folder, `PATH` (repeatable)")
 	complete(cmd, "to", "quarantine", "reject")
 	complete(cmd, "profile", "mail", "send-only", "receive-only", "parked")
 }
@@ -174,6 +187,13 @@ func writeRollout(s *streams, domain string, plan *audit.Rollout, l *locale.Loca
 			fmt.Fprintf(&b, "   %s\n", report.Escape(st.Record))
 		}
 		for _, c := range st.Change {
+			for _, old := range leaves(plan, i, c) {
+				note(say("removed", nil))
+				fmt.Fprintf(&b, "   %s\n", report.Escape(fmt.Sprintf("%s IN %s %s", c.Name, c.Type, old)))
+			}
+			if len(c.New) == 0 {
+				continue
+			}
 			fmt.Fprintf(&b, "   %s\n", report.Escape(fmt.Sprintf("%s %d IN %s %s", c.Name, st.TTL, c.Type, zonetext.Quote(strings.Join(c.New, "")))))
 		}
 		for _, c := range st.Consent {
@@ -199,6 +219,21 @@ func writeRollout(s *streams, domain string, plan *audit.Rollout, l *locale.Loca
 	return err
 }
 
+// leaves are what a change takes away that is not the record the plan began
+// with: an alias, or texts that are no record.
+func leaves(plan *audit.Rollout, stage int, c check.RecordChange) []string {
+	var out []string
+	for _, old := range c.Old {
+		switch {
+		case c.Type == "CNAME":
+			out = append(out, old)
+		case stage == 0 && !plan.Standing.Own:
+			out = append(out, zonetext.Quote(old))
+		}
+	}
+	return out
+}
+
 // gateMark tells the state of a gate without colour.
 var gateMark = map[audit.GateStatus]string{
 	audit.GateMet: "[x]", audit.GateNotMet: "[!]", audit.GateUnknown: "[?]", audit.GateManual: "[ ]",
@@ -206,19 +241,47 @@ var gateMark = map[audit.GateStatus]string{
 
 // gateText words a gate and how far it is open.
 func gateText(g audit.Gate, l *locale.Localizer) string {
-	text := l.Text("rollout.gate-"+g.Code, g.Params)
+	params := gateParams(g.Params, l)
+	text := l.Text("rollout.gate-"+g.Code, params)
 	switch g.Status {
 	case audit.GateNotMet:
-		id := "rollout.not-met-" + g.Code
-		return text + " — " + l.Text(id, g.Params)
+		return text + " — " + l.Text("rollout.not-met-"+g.Code, params)
 	case audit.GateMet:
 		if g.Code == "aligned" {
-			return text + " — " + l.Text("rollout.met-aligned", g.Params)
+			return text + " — " + l.Text("rollout.met-aligned", params)
+		}
+	case audit.GateManual:
+		if _, seen := g.Params["Messages"]; seen {
+			return text + " — " + l.Text("rollout.manual-"+g.Code, params)
 		}
 	case audit.GateUnknown:
-		return text + " — " + l.Text("rollout.gate-unknown", check.Params{"Cause": l.Cause(g.Cause)})
+		cause := check.Cause{Code: g.Cause.Code, Params: gateParams(g.Cause.Params, l)}
+		if g.Cause.Code == "reports-later" { // nothing failed
+			return text + " — " + l.Cause(cause)
+		}
+		return text + " — " + l.Text("rollout.gate-unknown", check.Params{"Cause": l.Cause(cause)})
 	}
 	return text
+}
+
+// gateParams writes shares and lists as the language does.
+func gateParams(in check.Params, l *locale.Localizer) check.Params {
+	out := check.Params{}
+	for k, v := range in {
+		switch v := v.(type) {
+		case float64:
+			n := strconv.FormatFloat(v, 'f', -1, 64)
+			if l.Lang == locale.Portuguese {
+				n = strings.Replace(n, ".", ",", 1)
+			}
+			out[k] = n
+		case []string:
+			out[k] = strings.Join(v, ", ")
+		default:
+			out[k] = v
+		}
+	}
+	return out
 }
 
 type rolloutJSON struct {
@@ -228,6 +291,20 @@ type rolloutJSON struct {
 	Record  string        `json:"record"` // in force when the plan was made, "" for none
 	Own     bool          `json:"own"`
 	Stages  []stageJSON   `json:"stages"`
+
+	Evidence *evidenceJSON `json:"evidence"` // of aggregate reports; null for none
+}
+
+type evidenceJSON struct {
+	Days       int             `json:"days"`
+	Begin      time.Time       `json:"begin"`
+	End        time.Time       `json:"end"`
+	Messages   int64           `json:"messages"`
+	Aligned    int64           `json:"aligned"`
+	Senders    aggregate.Share `json:"senders"`
+	Forwarders aggregate.Share `json:"forwarders"`
+	Unnamed    aggregate.Share `json:"unnamed"`
+	Breaking   []string        `json:"breaking"` // the first few of the senders
 }
 
 type stageJSON struct {
@@ -250,10 +327,14 @@ type gateJSON struct {
 	Text   string           `json:"text"`
 }
 
-func writeRolloutJSON(w io.Writer, domain string, plan *audit.Rollout, o dmarc.RolloutOptions, l *locale.Localizer) error {
+func writeRolloutJSON(w io.Writer, domain string, plan *audit.Rollout, o dmarc.RolloutOptions, ev *audit.RolloutEvidence, l *locale.Localizer) error {
 	doc := rolloutJSON{Domain: domain, Profile: plan.Profile, Start: o.Start.Format(time.DateOnly), Own: plan.Standing.Own, Stages: []stageJSON{}}
 	if plan.Standing.Record != nil {
 		doc.Record = plan.Standing.Record.Text
+	}
+	if ev != nil {
+		doc.Evidence = &evidenceJSON{ev.Days, ev.Begin, ev.End, ev.Messages, ev.Aligned, ev.Senders, ev.Forwarders,
+			aggregate.Share{Sources: ev.Unnamed, Messages: ev.UnnamedOf}, ev.Breaking}
 	}
 	for _, s := range plan.Stages {
 		st := stageJSON{Stage: s.Name, From: s.From.Format(time.DateOnly), Days: s.Days, Current: s.Current, Record: s.Record, TTL: s.TTL,

@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -37,6 +39,7 @@ func TestMain(m *testing.M) {
 //	dnsserver ZONE       serve a zone file of dnstest; $DNS is its address
 //	oddserver KIND       a resolver that is silent or answers garbage, noise or echo; $DNS is its address
 //	lines FILE MIN MAX   FILE (or stdout, stderr) has so many lines
+//	days FILE FROM N DIR write FILE for N days from FROM into DIR: @DAY@, @BEGIN@ and @END@ are the day, and in seconds
 //	clean FILE...        FILE (or stdout, stderr) holds nothing that a terminal would obey
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -54,6 +57,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"ps": cmdPS, "lab": cmdLab, "dnsserver": cmdDNSServer, "oddserver": cmdOddServer, "lines": cmdLines, "clean": cmdClean,
+			"days": cmdDays,
 		},
 	})
 }
@@ -167,6 +171,24 @@ func cmdLines(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	if n := strings.Count(ts.ReadFile(args[0]), "\n"); n < least || n > most {
 		ts.Fatalf("%s has %d lines, want %d to %d", args[0], n, least, most)
+	}
+}
+
+func cmdDays(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 4 {
+		ts.Fatalf("usage: days FILE FROM N DIR")
+	}
+	day, err := time.Parse(time.DateOnly, args[1])
+	ts.Check(err)
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	text := ts.ReadFile(args[0])
+	ts.Check(os.MkdirAll(ts.MkAbs(args[3]), 0o755))
+	for range n {
+		next := day.AddDate(0, 0, 1)
+		r := strings.NewReplacer("@DAY@", day.Format(time.DateOnly), "@BEGIN@", strconv.FormatInt(day.Unix(), 10), "@END@", strconv.FormatInt(next.Unix()-1, 10))
+		ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[3]), day.Format(time.DateOnly)+filepath.Ext(args[0])), []byte(r.Replace(text)), 0o644))
+		day = next
 	}
 }
 

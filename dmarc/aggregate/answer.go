@@ -55,6 +55,17 @@ func nextGate(p Published) gate {
 	return gate{"quarantine", 14, 98}
 }
 
+// Need is what the gate to the next policy asks for: days with reports, and the
+// share of the mail that is aligned, in percent. Past p=reject it is that of
+// quarantine, for what comes below the domain.
+func Need(policy string, testing bool) (days int, percent float64) {
+	g := nextGate(Published{P: policy, Testing: testing})
+	if g.next == "" {
+		g = nextGate(Published{P: "quarantine"})
+	}
+	return g.days, g.percent
+}
+
 // answer judges. d.Sources are all of them; rest is mail of those not told apart.
 func answer(d *Domain, rest Tally) Answer {
 	g := nextGate(d.Policy)
