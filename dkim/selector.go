@@ -2,6 +2,7 @@ package dkim
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/postseal/postseal/check"
@@ -13,15 +14,24 @@ type Slot struct {
 	Selector string
 	Lookup   dns.Lookup // TXT at its name
 	Wildcard bool       // the same stands at any selector
+	// Withdrawn tells that a wildcard answers, and says of every selector without
+	// a record of its own that its key is withdrawn: no signature there can break.
+	Withdrawn bool
 }
 
 // Free tells whether nothing stands at the selector. A slot that is neither free
 // nor taken could not be looked up.
-func (s *Slot) Free() bool { return s.Lookup.Absent() && len(s.Lookup.Answer.Chain) == 0 }
+func (s *Slot) Free() bool {
+	return s.Withdrawn || s.Lookup.Absent() && len(s.Lookup.Answer.Chain) == 0
+}
 
 // Taken tells whether the selector resolves: to a key, to anything else, or to
 // an alias, even one that leads nowhere, beside which no record may stand.
 func (s *Slot) Taken() bool {
+	return !s.Withdrawn && s.resolves()
+}
+
+func (s *Slot) resolves() bool {
 	return s.Lookup.Found() || s.Lookup.Absent() && len(s.Lookup.Answer.Chain) > 0 ||
 		s.Lookup.Unknown() && s.Lookup.Error.Kind == dns.Loop
 }
@@ -30,10 +40,14 @@ func (s *Slot) Taken() bool {
 func AskSlot(ctx context.Context, r dns.Resolver, domain dns.Name, selector string) Slot {
 	node := domain.Child("_domainkey")
 	s := Slot{Selector: selector, Lookup: ask(ctx, r, node.Child(selector), dns.TypeTXT)}
-	if s.Taken() {
+	if s.resolves() {
 		plain, _ := randomLabels(domain)
 		random := ask(ctx, r, node.Child(plain), dns.TypeTXT)
 		s.Wildcard = sameAnswer(&random, &s.Lookup)
+		if list := s.Lookup.Records(); s.Wildcard && len(list) == 1 {
+			k, problems := ParseKey(list[0].Text())
+			s.Withdrawn = k.Revoked && !slices.ContainsFunc(problems, func(p Problem) bool { return p.refused })
+		}
 	}
 	return s
 }

@@ -85,6 +85,7 @@ func newDKIMRotateCmd(s *streams) *cobra.Command {
 			if err != nil {
 				return timedOut(cmd, ctx, err)
 			}
+			p.orphans()
 			return made.orTakenAway(func() error { return p.write(s, format) })
 		},
 	}
@@ -241,6 +242,9 @@ func (p *rotatePlan) keys(ctx context.Context, cmd *cobra.Command, files []strin
 	if err != nil {
 		return made, err
 	}
+	for _, k := range plan {
+		p.kept(dkim.AskSlot(ctx, p.w.run, p.g.domain, k.selector))
+	}
 	if making {
 		if made, err = p.g.keys(p.k, plan); err != nil {
 			return made, err
@@ -294,6 +298,7 @@ func (p *rotatePlan) existing(ctx context.Context, files []string, next string) 
 		// The new key must not be one of those that go.
 		at := slices.IndexFunc(p.r.Old, func(s *dkim.Selector) bool { return s.Name == n.Selector })
 		slot := dkim.AskSlot(ctx, p.w.run, p.g.domain, n.Selector)
+		p.kept(slot)
 		standing := dkim.LookAt(ctx, p.w.run, p.g.domain, n.Selector)
 		switch n.Standing = standing.Key() != nil && standing.Status == dkim.StatusFound && f.Key.Matches(standing.Key()); {
 		case n.Standing && at >= 0:
@@ -311,6 +316,13 @@ func (p *rotatePlan) existing(ctx context.Context, files []string, next string) 
 				}
 			}
 		}
+		// Another selector with the same key is no other key, and its private half
+		// would be destroyed with the old one.
+		for _, s := range p.r.Old {
+			if s.Key() != nil && f.Key.Matches(s.Key()) {
+				return usage("--key: %s is the key at %s: a rotation needs another key, and --key-dir makes one", path, s.Owner())
+			}
+		}
 		p.r.New = append(p.r.New, n)
 		types = append(types, f.Key.Type)
 	}
@@ -318,6 +330,23 @@ func (p *rotatePlan) existing(ctx context.Context, files []string, next string) 
 		return usage("%s has no other key than the new one", p.g.domain)
 	}
 	return p.g.judge(dkim.Advice(types...))
+}
+
+// kept has the plan wait for what resolvers hold of a wildcard that answers for
+// the new selector.
+func (p *rotatePlan) kept(slot dkim.Slot) {
+	if slot.Withdrawn {
+		p.r.TTL = max(p.r.TTL, slot.Lookup.Answer.TTL)
+	}
+}
+
+// orphans warns of Ed25519 keys that go although no such key comes: the signer
+// would use them on after the switch. That RSA goes has a warning already.
+func (p *rotatePlan) orphans() {
+	gone := slices.DeleteFunc(slices.Clone(p.r.Old), func(s *dkim.Selector) bool { return s.KeyType != "ed25519" })
+	if len(gone) > 0 && !slices.ContainsFunc(p.r.New, func(k dkim.NewKey) bool { return k.Type == "ed25519" }) {
+		p.warn("orphans", check.Params{"Selectors": names(gone)})
+	}
 }
 
 // rotateDocument is the plan as JSON.

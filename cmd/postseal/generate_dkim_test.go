@@ -23,8 +23,10 @@ loop._domainkey.example.com.     CNAME loop._domainkey.example.com.
 empty._domainkey.example.com.    A 192.0.2.1
 slow._domainkey.example.com.     TXT ; !timeout
 secret._domainkey.example.com.   TXT "v=DKIM1; p=-----BEGIN PRIVATE KEY-----MIIE-----END PRIVATE KEY-----"
-*._domainkey.wild.test.          TXT "v=DKIM1; p="
-own._domainkey.wild.test.        TXT "v=DKIM1; k=rsa; p=AAAA"
+*._domainkey.wild.test.          TXT "v=DKIM1; k=rsa; p=AAAA"
+own._domainkey.wild.test.        TXT "v=DKIM1; k=rsa; p=AAAB"
+*._domainkey.none.test.          TXT "v=DKIM1; p="
+own._domainkey.none.test.        TXT "v=DKIM1; k=rsa; p=AAAB"
 `
 
 // TestSelectorTaken: a key is made where its selector is free or nobody can
@@ -46,6 +48,10 @@ func TestSelectorTaken(t *testing.T) {
 		{"wild.test", "any", exitFindings, "a wildcard answers at every selector of the domain"},
 		{"wild.test", "own", exitFindings, "the selector own is taken"},
 		{"wild.test", "", exitFindings, "a wildcard answers at every selector of the domain"},
+		// A wildcard that withdraws every key gives way to a record of its own, and no signature breaks.
+		{"none.test", "any", exitOK, ""},
+		{"none.test", "", exitOK, ""},
+		{"none.test", "own", exitFindings, "the selector own is taken"},
 		{"example.com", "slow", exitOK, "could not tell whether the selector slow is free: "},
 	} {
 		dir := t.TempDir()
@@ -64,6 +70,16 @@ func TestSelectorTaken(t *testing.T) {
 		if made := len(files) == 1 && out != ""; made != (c.code == exitOK) || len(files) > 1 {
 			t.Errorf("%s at %s: files %v, output %q", c.selector, c.domain, files, out)
 		}
+	}
+}
+
+// TestWildcardIsNotKept: tools that set all records of a name at once must not
+// copy there what a wildcard says of every name.
+func TestWildcardIsNotKept(t *testing.T) {
+	server := dnstest.Serve(t, takenWorld).Addr.String()
+	code, out, stderr := call(t.Context(), "generate", "dkim", "none.test", "--type", "ed25519", "--key-dir", t.TempDir(), "--dns", server, "--selector", "any", "--format", "route53")
+	if code != exitOK || strings.Contains(out, `p="`) || strings.Contains(out, `p=\"`) || !strings.Contains(out, "k=ed25519; p=") {
+		t.Errorf("exit %d, %s, %s", code, out, stderr)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/postseal/postseal/dkim"
 	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/publish"
 )
@@ -88,6 +89,13 @@ func (g *generation) see(ctx context.Context, r dns.Resolver) {
 			continue
 		}
 		rec.Live = []string{}
+		// What a wildcard says of every selector is not there any more once the
+		// selector has a record of its own (RFC 4592 §2.2.1).
+		if selector, ok := strings.CutSuffix(name.String(), "._domainkey."+g.domain.String()); ok {
+			if slot := dkim.AskSlot(ctx, r, g.domain, selector); slot.Withdrawn {
+				continue
+			}
+		}
 		for _, have := range l.Records() {
 			rec.Live = append(rec.Live, have.Text())
 		}
