@@ -3,9 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io/fs"
+	"math/big"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -13,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dkim"
@@ -294,10 +300,13 @@ func TestGeneratorWords(t *testing.T) {
 	}
 	read(check.GenProblem{ID: "gen-non-ascii", Params: check.Params{"Term": "–all"}})
 	// What only the command can meet, and the rest through it, in both languages.
+	tlsa := tlsaFiles(t)
 	long := "d." + strings.Repeat(strings.Repeat("l", 60)+".", 3) + "example.com"
 	for _, args := range []string{
 		"dmarc example.com --pct 1", "dmarc example.com", "dmarc example.com --policy reject", "dmarc example.com --rua a@vendor.test --test --policy reject",
 		"dmarc " + long + " --rua a@" + strings.Repeat("v", 60) + ".test",
+		"tlsa mx.test --cert " + tlsa["empty"], "tlsa mx.test --port 465 --offline --unsigned-ok --cert " + tlsa["key"] + " --whole-cert " + tlsa["ca"] + " --ca " + tlsa["ca"],
+		"tlsa www.test --domain test --offline --cert " + tlsa["key"] + " --zone " + tlsa["zone"],
 		"report-auth reports.test *", "report-auth mail.example.com example.com", "report-auth " + strings.Repeat("v", 60) + ".test " + long,
 		"tls-rpt example.com --rua x", "spf example.com --offline --merge " + strings.ReplaceAll("v=spf1 "+numbered("ip4:5.6.7.", 110), " ", "\u00a0") + "-all",
 		"dkim example.com --offline --selector s --key-dir " + t.TempDir() + " --type ed25519",
@@ -330,6 +339,32 @@ func TestGeneratorWords(t *testing.T) {
 	for id := range seen {
 		t.Errorf("%s was not found in the source: the search is broken", id)
 	}
+}
+
+// tlsaFiles are what 'generate tlsa' reads: nothing, a CA and its key, and a zone.
+func tlsaFiles(t *testing.T) map[string]string {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	paths := map[string]string{}
+	for name, data := range map[string]string{
+		"empty": "", "ca": string(ca), "key": string(ca),
+		"zone": "$ORIGIN test.\n@ 3600 IN SOA ns1 nobody 1 2 3 4 5\n@ IN NS ns1\n@ IN MX 10 mx\nmx IN A 192.0.2.1\nwww IN A 192.0.2.2\n" +
+			"_25._tcp.www IN TLSA 3 1 2 " + strings.Repeat("ab", 64) + "\n",
+	} {
+		paths[name] = filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(paths[name], []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return paths
 }
 
 // generatorIDs are the IDs in the source of this module.
