@@ -73,10 +73,11 @@ const (
 	MX       Standard = "mx"
 	STARTTLS Standard = "starttls"
 	Message  Standard = "message" // of one message, never of a domain
+	Reply    Standard = "reply"   // of what a server answered, never of a domain
 )
 
 // Standards lists every standard in report order.
-var Standards = []Standard{SPF, DKIM, DMARC, MTASTS, TLSRPT, DANE, DNSSEC, BIMI, MX, STARTTLS, Message}
+var Standards = []Standard{SPF, DKIM, DMARC, MTASTS, TLSRPT, DANE, DNSSEC, BIMI, MX, STARTTLS, Message, Reply}
 
 // Profile is what the audited domain does with mail. The empty profile is
 // unknown: the answer that decides (MX or SPF) could not be had.

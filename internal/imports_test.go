@@ -34,7 +34,8 @@ func TestImports(t *testing.T) {
 	}
 	deny("message", "audit", "score", "publish", "cmd/postseal", "internal/lab")
 	deny("audit", "message", "publish", "cmd/postseal", "internal/lab")
-	deny("report", slices.Concat(standards, []string{"dns", "audit", "message", "publish"})...)
+	deny("reply", slices.Concat(standards, []string{"dns", "audit", "message", "score", "publish", "cmd/postseal", "internal/lab"})...)
+	deny("report", slices.Concat(standards, []string{"dns", "audit", "message", "reply", "publish"})...)
 	deny("score", slices.Concat(standards, []string{"dns", "audit", "report", "publish"})...)
 	deny("publish", slices.Concat(standards, []string{"audit", "report", "score"})...)
 	deny("dns", slices.Concat(standards, above, []string{"check"})...)

@@ -15,18 +15,40 @@ import (
 )
 
 func newExplainCmd(s *streams) *cobra.Command {
-	var lang string
+	var lang, format, stage string
 	cmd := &cobra.Command{
-		Use:   "explain RULE|score",
-		Short: "Say why a rule exists and how to mend what it finds",
+		Use:   "explain RULE|score|REPLY...|-",
+		Short: "Say why a rule exists, or what an SMTP reply means and what to do",
+		Long: "Explain says of a rule why it exists and how to mend what it finds. Of an SMTP reply it says what it means,\n" +
+			"what to do, whether to try again and who has to act. A reply may be a code, a line of a mail log, the\n" +
+			"fields of a bounce or the error of a program; - reads standard input, where it may be a whole session, too.\n" +
+			"What is known of one provider only, and not verified, is marked so. It asks no network.\n\n" +
+			"Exit codes: 0 explained; 2 usage, or nothing that could be explained.",
 		Example: "  postseal explain spf-lookup-limit\n" +
 			"  postseal explain --lang pt-BR dmarc-policy-none\n" +
-			"  postseal explain score",
-		Args: oneArg("rule"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+			"  postseal explain score\n" +
+			"  postseal explain 550 5.7.26\n" +
+			"  postseal explain --stage greeting 554 5.7.1\n" +
+			"  postseal explain --format json - < session.txt",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("give a rule or an SMTP reply; see '%s --help'", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
 			l, err := localizer(lang)
 			if err != nil {
 				return err
+			}
+			if format != "text" && format != "json" {
+				return usage("unknown format %q (text or json)", format)
+			}
+			if len(args) > 1 || args[0] != "" && !ruleWord.MatchString(args[0]) {
+				return explainReply(s, args, format, stage, l)
+			}
+			if format != "text" || stage != "" {
+				return usage("--format and --stage are for SMTP replies; 'postseal rules --format json' has every rule")
 			}
 			id := strings.ToLower(args[0])
 			if id == "score" {
@@ -44,6 +66,10 @@ func newExplainCmd(s *streams) *cobra.Command {
 		},
 	}
 	addLang(cmd, &lang)
+	cmd.Flags().StringVar(&format, "format", "text", "of a reply: what standard output gets, a `FORMAT`: text or json")
+	cmd.Flags().StringVar(&stage, "stage", "", "where in the session the reply came, a `STAGE`: "+strings.Join(stageNames(), ", "))
+	complete(cmd, "format", "text", "json")
+	complete(cmd, "stage", stageNames()...)
 	return cmd
 }
 

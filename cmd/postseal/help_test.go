@@ -61,7 +61,8 @@ func TestExamples(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"example.com.zone": zone, "google.zone": google, "domains.txt": "example.com\nmail.example.com\n",
-		"m.eml": "From: news@example.com\nDate: Tue, 14 Nov 2023 22:13:20 +0000\nSubject: Hello\n\nHello\n",
+		"session.txt": "S: 220 mx.example.com ESMTP\nC: EHLO a.example\nS: 250 mx.example.com\nC: QUIT\nS: 221 bye\n",
+		"m.eml":       "From: news@example.com\nDate: Tue, 14 Nov 2023 22:13:20 +0000\nSubject: Hello\n\nHello\n",
 		// the private key that RFC 8463 §A.2 prints
 		"keys/example.com.s202611a.pem": "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=\n", "keys/s1.private": "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=\n",
 		"reports/one.xml": dmarcReport(t), "more.mbox": "From a\nContent-Type: text/xml\n\n" + dmarcReport(t),

@@ -6,8 +6,9 @@ import (
 	"github.com/postseal/postseal/audit"
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/message"
+	"github.com/postseal/postseal/reply"
 )
 
 // allRules lists the constant part of every rule there is: those of domains,
-// then those of messages.
-func allRules() []*check.Meta { return slices.Concat(audit.Metas(), message.Metas()) }
+// then those of messages and of replies.
+func allRules() []*check.Meta { return slices.Concat(audit.Metas(), message.Metas(), reply.Metas()) }
