@@ -70,7 +70,7 @@ func (e Enhanced) String() string {
 // MarshalText writes the code with its dots, "" for none.
 func (e Enhanced) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 
-// subject is the code without its class, as the tables are keyed.
+// key is the code without its class, as the tables are keyed.
 func (e Enhanced) key() string { return strconv.Itoa(e.Subject) + "-" + strconv.Itoa(e.Detail) }
 
 // Network is a failure before any reply.
@@ -154,9 +154,6 @@ type Facts struct {
 	Replies []*Reply `json:"replies"` // in order
 	Session *Session `json:"session"` // nil where the input is no transcript
 }
-
-// subject names a reply in findings.
-func (r *Reply) subject() string { return lineSubject(r.Line) }
 
 func lineSubject(n int) string { return "line " + strconv.Itoa(n) }
 
