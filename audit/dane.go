@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
+	"slices"
 
 	"github.com/postseal/postseal/dane"
 	"github.com/postseal/postseal/dns"
@@ -61,8 +62,22 @@ func port25(h *starttls.Host) []*starttls.Session {
 
 // namedByTLSA tells whether one of the records names the leaf (usage 3) or an
 // issuer that the server sent (usage 2). Usages 0 and 1 mean nothing to SMTP
-// (RFC 7672 §3.1.3).
+// (RFC 7672 §3.1.3). Senders look at the strongest digest alone (RFC 7671 §9).
 func namedByTLSA(records []dns.Record, chain [][]byte) bool {
+	return namedByAny(strongest(records), chain)
+}
+
+// strongest leaves out what a stronger digest of the same usage and selector
+// silences; a record without digest always counts.
+func strongest(records []dns.Record) []dns.Record {
+	return slices.DeleteFunc(slices.Clone(records), func(r dns.Record) bool {
+		return r.TLSA != nil && r.TLSA.Matching == 1 && slices.ContainsFunc(records, func(o dns.Record) bool {
+			return o.TLSA != nil && o.TLSA.Matching == 2 && o.TLSA.Usage == r.TLSA.Usage && o.TLSA.Selector == r.TLSA.Selector
+		})
+	})
+}
+
+func namedByAny(records []dns.Record, chain [][]byte) bool {
 	for _, rec := range records {
 		if rec.TLSA != nil && named(rec.TLSA, chain) {
 			return true

@@ -21,7 +21,7 @@ var Rules = slices.Concat(relations, spfRules, dmarcRules, daneRules, serverRule
 // daneRules hold the mail hosts to the TLSA records that bind them.
 var daneRules = []check.Rule[*Facts]{
 	daneRule("dane-no-match", "no TLSA record matches the certificate of a mail host", check.Error, check.RFC(7672, ""),
-		[]string{"dane-selector-mixup", "dane-digest-of-nothing"},
+		[]string{"dane-selector-mixup", "dane-digest-of-nothing", "dane-digest-agility"},
 		"The TLSA records say which key the mail host has, and it shows another. Senders that know DANE take this for an attack and do\n"+
 			"not deliver. It mostly happens when a certificate is renewed with a new key and the record stays.\n\n"+
 			"**Fix:** publish the record of the key in use, or bring the old key back. Renew with the same key from then on, or publish\n"+
@@ -30,6 +30,17 @@ var daneRules = []check.Rule[*Facts]{
 		func(d *dane.Host, sessions []*starttls.Session) *check.Finding {
 			return mismatch(d, sessions, func(chain [][]byte) bool {
 				return !namedByTLSA(d.Usable(), chain)
+			})
+		}),
+	daneRule("dane-digest-agility", "an old SHA-512 TLSA record silences the right SHA-256 one", check.Error, check.RFC(7671, "9"), nil,
+		"Of records with the same usage and selector, a sender looks only at those with the strongest digest that it knows. Here the\n"+
+			"SHA-256 record matches the certificate, and the SHA-512 record beside it does not: senders that know both see a mismatch\n"+
+			"and do not deliver. It happens when only one of the two was renewed.\n\n"+
+			"**Fix:** remove the SHA-512 record. SHA-256 alone is what everybody reads.\n\n"+
+			"Before: `TLSA 3 1 1` of the key in use and `TLSA 3 1 2` of the old one. After: `TLSA 3 1 1` alone.",
+		func(d *dane.Host, sessions []*starttls.Session) *check.Finding {
+			return mismatch(d, sessions, func(chain [][]byte) bool {
+				return !namedByTLSA(d.Usable(), chain) && namedByAny(d.Usable(), chain)
 			})
 		}),
 	daneRule("dane-selector-mixup", "a TLSA record says key and has the certificate's digest, or the reverse", check.Error, check.RFC(6698, ""), nil,
