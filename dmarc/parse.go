@@ -322,11 +322,26 @@ func (p *parser) unknown(t *Tag) {
 	if s := nearestTag(t.Name); s != "" {
 		x.Variant = "typo"
 		x.Params["Suggestion"] = s
-		if p.rec.Tag(s) == nil {
-			x.Fixed = splice(p.rec.Text, span(t.Span.Start, t.Span.Start+len(t.raw)), s)
+		if p.rec.Tag(s) == nil && suits(s, t.Value) {
+			x.Fixed = p.renamed(t, s)
 		}
 	}
 	p.add(x)
+}
+
+// renamed is the text with another name for the tag.
+func (p *parser) renamed(t *Tag, name string) string {
+	return splice(p.rec.Text, span(t.Span.Start, t.Span.Start+len(t.raw)), name)
+}
+
+// suits tells whether a tag of so few words may have that value: foo=bar is no
+// fo that was misspelt.
+func suits(tag, value string) bool {
+	if tag == "p" {
+		return ParseLevel(value) != 0
+	}
+	_, problems := Parse("v=DMARC1; p=none; ruf=mailto:a@b.example; " + tag + "=" + value)
+	return !slices.ContainsFunc(problems, func(x Problem) bool { return x.Rule == "dmarc-"+tag+"-invalid" })
 }
 
 // spelled are words that people write for tags.

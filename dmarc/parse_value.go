@@ -38,6 +38,12 @@ func (p *parser) policies() {
 		if outcome == "none" {
 			x.Variant = "reporting"
 		}
+		for i := range r.Tags { // poicy=reject is the policy that was meant
+			if t := &r.Tags[i]; !slices.Contains(knownTags, t.Name) && nearestTag(t.Name) == "p" && suits("p", t.Value) {
+				x.Fixed = p.renamed(t, "p")
+				break
+			}
+		}
 		p.add(x)
 	}
 	for _, name := range []string{"p", "sp", "np"} {

@@ -2,7 +2,6 @@ package aggregate
 
 import (
 	"cmp"
-	"context"
 	"regexp"
 	"slices"
 	"time"
@@ -79,14 +78,6 @@ func (h *Harvest) Selectors() []Selector {
 		return cmp.Or(cmp.Compare(b.Messages, a.Messages), cmp.Compare(a.Name, b.Name))
 	})
 	return list
-}
-
-// Selectors harvests the selectors of a domain from reports in files and
-// folders. It reads them as Walk does.
-func Selectors(ctx context.Context, paths []string, lim Limits, domain dns.Name, bad func(source string, err error)) ([]Selector, Stats, error) {
-	h := &Harvest{Domain: domain}
-	stats, err := Walk(ctx, paths, lim, h.Add, bad)
-	return h.Selectors(), stats, err
 }
 
 // sum adds counts; forged ones do not make it wrap.
