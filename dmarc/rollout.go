@@ -127,7 +127,7 @@ func Rollout(domain dns.Name, at Standing, o RolloutOptions) ([]Stage, error) {
 	if o.To == 0 {
 		o.To = Reject
 	}
-	r := rollout{domain: domain, at: at, o: o, from: o.Start}
+	r := rollout{domain: domain, at: at, o: o, from: o.Start, asked: map[string]bool{}}
 	r.begin()
 	for _, name := range r.stages() {
 		if err := r.add(name); err != nil {
@@ -154,6 +154,7 @@ type rollout struct {
 	from    time.Time
 	list    []Stage
 	changed bool // a stage before this one published something
+	asked   map[string]bool
 }
 
 // begin reads where the domain stands. An inherited policy is where a record of
@@ -304,6 +305,8 @@ func (r *rollout) add(name string) error {
 	s := Stage{Name: name, From: r.from, Days: stay, TTL: rolloutTTL, Change: []check.RecordChange{}, Consent: []check.RecordChange{}, WayBack: []string{}}
 	if name == r.stands && r.at.Own {
 		s.Current, s.Record, s.Testing = true, r.text, o.Testing
+		_, consent := consents(r.domain, r.at.Record)
+		s.Consent = r.ask(s.Consent, consent)
 		if !r.o.Since.IsZero() {
 			s.From = r.o.Since
 		}
@@ -336,8 +339,8 @@ func (r *rollout) add(name string) error {
 			if !r.at.Own {
 				old = append(old, r.at.Discarded...)
 			}
-			s.Consent = append(s.Consent, consent...)
 		}
+		s.Consent = r.ask(s.Consent, consent)
 		s.Change = append(s.Change, check.RecordChange{Name: r.at.Owner.FQDN(), Type: "TXT", Old: old, New: []string{text}})
 		r.text, r.options, r.changed = text, o, true
 	}
@@ -348,6 +351,17 @@ func (r *rollout) add(name string) error {
 	r.from = s.Until
 	r.list = append(r.list, s)
 	return nil
+}
+
+// ask adds the consents that no stage before has asked for.
+func (r *rollout) ask(list, consents []check.RecordChange) []check.RecordChange {
+	for _, c := range consents {
+		if !r.asked[c.Name] {
+			r.asked[c.Name] = true
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // weakens tells whether existing subdomains would have less than they do now:

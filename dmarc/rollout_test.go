@@ -259,6 +259,11 @@ func TestRolloutAddress(t *testing.T) {
 	if diff := cmp.Diff([]int{0, 1, 0}, asked); diff != "" {
 		t.Errorf("consents by stage (-want +got):\n%s", diff)
 	}
+	rec, _ = Parse("v=DMARC1; p=quarantine; rua=mailto:a@reports.example.net")
+	stages, err = Rollout("example.com", Standing{Owner: "_dmarc.example.com", Record: rec, Own: true, Organizational: true}, RolloutOptions{Start: day("2026-12-01")})
+	if err != nil || len(stages) != 3 || len(stages[0].Consent) != 1 || len(stages[1].Consent) != 0 {
+		t.Errorf("the record that stands needs consent now: %v, %+v", err, stages)
+	}
 	if _, err := Rollout("example.com", Standing{Owner: "_dmarc.example.com", Organizational: true}, RolloutOptions{Start: day("2026-12-01")}); !errors.Is(err, ErrNoAddress) {
 		t.Errorf("without an address: %v, want %v", err, ErrNoAddress)
 	}
