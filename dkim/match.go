@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -120,7 +121,23 @@ func (m *Matcher) Match(ctx context.Context, f KeyFile) (*Match, error) {
 		m.seen[out.Selector] = s
 	}
 	out.judge(s, f.Key)
+	if out.SelectorBy == SelectorFile && (out.Verdict == NotPublished || out.Verdict == Mismatched) && looseName(f.Path, m.Domain) {
+		elsewhere := *out
+		if err := m.search(ctx, &elsewhere, f.Key); err != nil {
+			return out, err
+		}
+		if elsewhere.Verdict == Matched {
+			*out = elsewhere
+		}
+	}
 	return out, ctx.Err()
+}
+
+// looseName tells whether a selector read from the file's name may be no
+// selector: "rsa.private" is named by a habit of opendkim-genkey's, or by
+// somebody who named a key.
+func looseName(path string, domain dns.Name) bool {
+	return !strings.HasPrefix(strings.ToLower(filepath.Base(path)), domain.String()+".")
 }
 
 // unknown keeps why nothing could be told.

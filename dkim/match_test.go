@@ -60,6 +60,9 @@ func TestMatch(t *testing.T) {
 		{"example.com", "k.pem", "two", Malformed, "two._domainkey.example.com"},
 		{"example.com", "k.pem", "slow", MatchUnknown, "slow._domainkey.example.com"},
 		{"found.test", "k.pem", "", Matched, "google._domainkey.found.test"},
+		{"found.test", "rsa.private", "", Matched, "google._domainkey.found.test"}, // "rsa" is no selector
+		{"found.test", "found.test.rsa.pem", "", NotPublished, "rsa._domainkey.found.test"},
+		{"other.test", "google.private", "", Mismatched, "google._domainkey.other.test"},
 		{"other.test", "k.pem", "", MatchUnknown, ""}, // it may stand where nobody looked
 		{"bare.test", "k.pem", "", NotPublished, ""},  // DNS proves that there is none
 	} {

@@ -86,8 +86,8 @@ func report(f *Facts, r *check.Reporter, s *Selector, i int, p Problem) {
 		Subject: s.subject(f), Variant: p.Variant, Params: params,
 		Record: rec.text, Span: spanOf(p), Scope: s.scope(i),
 	}
-	if p.Rule == "dkim-revoked" && p.Variant == "" && s.FoundBy == ByObserved {
-		finding.Variant = "in-use"
+	if p.Rule == "dkim-revoked" && p.Variant == "" {
+		finding.Variant = f.revokedHow(s)
 	}
 	if rec.secret() {
 		finding.Record, finding.Span = "", nil
@@ -110,6 +110,24 @@ func report(f *Facts, r *check.Reporter, s *Selector, i int, p Problem) {
 		}
 	}
 	r.Report(finding)
+}
+
+// revokedHow is the variant of a key that is revoked although somebody said that
+// its selector is used. Providers that rotate through aliases keep spares
+// revoked; and where another key is in force a message or a report with the
+// selector is rather older than the change of keys than a sign of trouble.
+func (f *Facts) revokedHow(s *Selector) string {
+	another := slices.ContainsFunc(f.Selectors, func(o *Selector) bool { return o != s && o.Usable && o.FoundBy != ByWildcard })
+	spare := s.CNAME != "" && slices.ContainsFunc(f.Selectors, func(o *Selector) bool { return o != s && o.Usable && o.CNAME != "" })
+	switch {
+	case !s.wanted() || spare:
+		return ""
+	case s.FoundBy == ByNamed:
+		return "named"
+	case another:
+		return "observed"
+	}
+	return "in-use"
 }
 
 // secret tells whether the text holds a private key, which no report repeats.

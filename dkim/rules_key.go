@@ -20,12 +20,13 @@ After: ` + "`v=DKIM1; k=rsa; p=MIIBIjAN…`",
 	}),
 	keyRule(check.Meta{
 		ID: "dkim-revoked", Severity: check.Info,
-		Variants: variants{{Name: "reserve", Severity: check.Info}, {Name: "in-use", Severity: check.Error}},
+		Variants: variants{{Name: "reserve", Severity: check.Info}, {Name: "in-use", Severity: check.Error}, {Name: "named", Severity: check.Error}, {Name: "observed", Severity: check.Notice}},
 		Title:    "the key is revoked",
 		Refs:     refs{rfc("3.6.1"), rfc("6.1.2")},
 		Doc: `An empty ` + "`p=`" + ` says that the key with this selector was withdrawn: signatures that name it fail. This is the right way to
 retire a key, and providers that rotate keys through CNAMEs keep their spare selectors empty. It is an error only when mail
-is signed with the selector today.
+is signed with the selector today: when you named it as one in use, or when a message or report shows it and no other key is
+in force. Beside another key such a message is probably older than the last change of keys, which is a notice.
 
 **What to do.** Delete the record about a month after the last message was signed with the key, or publish a key again if the
 selector is in use.

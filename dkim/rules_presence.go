@@ -247,13 +247,19 @@ func nodeEmpty(f *Facts, r *check.Reporter) {
 		r.Unknown(f.FailedWith) // it may be one of the usual ones after all
 		return
 	}
+	if f.Unseen() {
+		r.Report(check.Finding{Subject: f.NodeTXT.Name.String(), Params: check.Params{"Name": f.NodeTXT.Name.String(), "Tried": len(f.Tried)}})
+	}
+}
+
+// Unseen tells whether _domainkey exists and nothing that was asked for says
+// why: something else lives below it (RFC 8020).
+func (f *Facts) Unseen() bool {
 	something := slices.ContainsFunc(f.Selectors, func(s *Selector) bool {
 		return s.Status != StatusMissing || s.dangling()
 	})
-	if empty(&f.NodeTXT) && denied(&f.Random) && !something &&
-		f.ADSP.State == dns.StateNXDomain && f.Report.State == dns.StateNXDomain {
-		r.Report(check.Finding{Subject: f.NodeTXT.Name.String(), Params: check.Params{"Name": f.NodeTXT.Name.String(), "Tried": len(f.Tried)}})
-	}
+	return empty(&f.NodeTXT) && denied(&f.Random) && !something && f.FailedWith == nil &&
+		f.ADSP.State == dns.StateNXDomain && f.Report.State == dns.StateNXDomain
 }
 
 func lookupFailed(f *Facts, r *check.Reporter) {

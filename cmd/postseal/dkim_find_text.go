@@ -144,7 +144,7 @@ func (p *foundText) meaning() {
 		id = "unknowable"
 	case found:
 		id = "more"
-	case p.f.Node == dkim.NodeExists && p.f.NodeTXT.State == dns.StateNoData:
+	case p.f.Unseen():
 		id = "hidden"
 	default:
 		id = "open"

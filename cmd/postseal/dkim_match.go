@@ -50,7 +50,8 @@ func newDKIMMatchCmd(s *streams) *cobra.Command {
 		Short: "Say whether a private key is the one that DNS publishes",
 		Long: "Reads PEM keys (PKCS#8, PKCS#1), and Ed25519 keys in base64 as rspamd keeps them; of a folder every *.pem,\n" +
 			"*.key and *.private. The selector is read from the file's name (DOMAIN.SELECTOR.pem, DOMAIN.SELECTOR.key,\n" +
-			"SELECTOR.private); where that does not tell it, the selectors that can be guessed are searched for the key.\n" +
+			"SELECTOR.private); where that does not tell it, or SELECTOR.private is not there, the\n" +
+			"selectors that can be guessed are searched for the key.\n" +
 			"With --message, the message's signatures are checked with the public half of the key. No key is ever printed.\n\n" +
 			"Exit codes: 0 every key matches; 1 one does not (another key, revoked, malformed, not published, or not the\n" +
 			"one that signed the message); 2 usage, or a file that holds no DKIM private key; 3 it could not be told.",
