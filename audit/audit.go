@@ -26,6 +26,7 @@ import (
 	"github.com/postseal/postseal/spf"
 	"github.com/postseal/postseal/starttls"
 	"github.com/postseal/postseal/tlsrpt"
+	"github.com/postseal/postseal/zone"
 )
 
 // Auditor holds what audits of one run share: the clients and the wishes of
@@ -49,6 +50,7 @@ type Request struct {
 	Domain        dns.Name
 	Selectors     []string      // DKIM selectors known to be in use
 	Observed      []string      // DKIM selectors seen in messages or reports
+	SendingIPs    []netip.Addr  // addresses known to send
 	Profile       check.Profile // "" to infer
 	ProfileSource string        // "flag" or "config" when Profile is given
 
@@ -68,6 +70,7 @@ type Facts struct {
 	MTASTS   *mtasts.Facts
 	TLSRPT   *tlsrpt.Facts
 	MX       *mx.Facts
+	Zone     *zone.Facts
 	DNSSEC   *dnssec.Facts
 	DANE     *dane.Facts
 	STARTTLS *starttls.Facts
@@ -190,6 +193,22 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 	})
 	g.Go(func() (err error) {
 		f.Below, err = below(ctx, r, f, spfDone)
+		return err
+	})
+	g.Go(func() (err error) {
+		f.Zone, err = zone.Gather(ctx, r, req.Domain, zone.Options{
+			Named: req.SendingIPs,
+			Known: func(ctx context.Context) zone.Known {
+				for _, done := range []chan struct{}{mxDone, spfDone} {
+					select {
+					case <-done:
+					case <-ctx.Done():
+						return zone.Known{}
+					}
+				}
+				return aroundMail(f)
+			},
+		})
 		return err
 	})
 	g.Go(func() error {

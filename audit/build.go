@@ -10,8 +10,10 @@ import (
 	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/internal/locale"
 	"github.com/postseal/postseal/mtasts"
+	"github.com/postseal/postseal/mx"
 	"github.com/postseal/postseal/report"
 	"github.com/postseal/postseal/score"
+	"github.com/postseal/postseal/zone"
 )
 
 // Build scores an outcome and makes the report of it in one language.
@@ -95,11 +97,17 @@ func Unfinished(req Request, now time.Time, why string, l *locale.Localizer) *re
 	}
 }
 
+// mxFacts are the facts of the mail hosts, and of the zone around them.
+type mxFacts struct {
+	*mx.Facts
+	Zone *zone.Facts `json:"zone"`
+}
+
 func marshalFacts(f *Facts, keys [][]byte) (map[string]json.RawMessage, error) {
 	facts := map[string]json.RawMessage{}
 	for standard, v := range map[check.Standard]any{
 		check.SPF: f.SPF, check.DKIM: f.DKIM, check.DMARC: f.DMARC, check.MTASTS: f.MTASTS, check.TLSRPT: f.TLSRPT,
-		check.MX: f.MX, check.DNSSEC: f.DNSSEC, check.DANE: f.DANE, check.STARTTLS: f.STARTTLS,
+		check.MX: mxFacts{f.MX, f.Zone}, check.DNSSEC: f.DNSSEC, check.DANE: f.DANE, check.STARTTLS: f.STARTTLS,
 	} {
 		b, err := json.Marshal(v)
 		if err != nil {

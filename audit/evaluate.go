@@ -13,6 +13,7 @@ import (
 	"github.com/postseal/postseal/spf"
 	"github.com/postseal/postseal/starttls"
 	"github.com/postseal/postseal/tlsrpt"
+	"github.com/postseal/postseal/zone"
 )
 
 // evaluate runs every rule and relates root causes to their consequences over
@@ -27,6 +28,7 @@ func evaluate(f *Facts) []check.Result {
 		check.Evaluate(dane.Rules, f.DANE),
 		check.Evaluate(dnssec.Rules, f.DNSSEC),
 		check.Evaluate(mx.Rules, f.MX),
+		check.Evaluate(zone.Rules, f.Zone),
 		check.Evaluate(starttls.Rules, f.STARTTLS),
 		check.Evaluate(Rules, f),
 	)
@@ -39,8 +41,8 @@ func evaluate(f *Facts) []check.Result {
 func Metas() []*check.Meta {
 	metas := slices.Concat(
 		metasOf(spf.Rules), metasOf(dkim.Rules), metasOf(dmarc.Rules), metasOf(mtasts.Rules),
-		metasOf(tlsrpt.Rules), metasOf(dane.Rules), metasOf(dnssec.Rules), metasOf(mx.Rules), metasOf(starttls.Rules),
-		metasOf(Rules),
+		metasOf(tlsrpt.Rules), metasOf(dane.Rules), metasOf(dnssec.Rules), metasOf(mx.Rules), metasOf(zone.Rules),
+		metasOf(starttls.Rules), metasOf(Rules),
 	)
 	inReportOrder(metas, func(m *check.Meta) check.Standard { return m.Standard })
 	return metas

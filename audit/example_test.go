@@ -17,6 +17,7 @@ example.com.         NS ns.example.com.
 ns.example.com.      A 5.6.7.1
 example.com.         MX 10 mx.example.com.
 mx.example.com.      A 5.6.7.8
+8.7.6.5.in-addr.arpa. PTR mx.example.com.
 example.com.         TXT "v=spf1 mx +all"
 _dmarc.example.com.  TXT "v=DMARC1; p=none; rua=mailto:d@example.com"
 `)

@@ -79,6 +79,7 @@ func settle(f *Facts, p check.Profile) {
 	}
 	f.MTASTS.Match()
 	settleDANE(f)
+	settleZone(f)
 }
 
 // settleDANE tells DANE about MTA-STS and the mail hosts, and MTA-STS about DANE.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +33,7 @@ type auditOptions struct {
 	bulk      bool
 	policies  []string
 	reports   []string // files and folders of DMARC aggregate reports
+	senders   []string // addresses that send
 }
 
 func newAuditCmd(s *streams) *cobra.Command {
@@ -63,6 +65,7 @@ func newAuditCmd(s *streams) *cobra.Command {
 	cmd.Flags().StringArrayVar(&o.selectors, "selector", nil, "DKIM `SELECTOR` known to be in use (repeatable)")
 	addSelectorsFrom(cmd, &o.from)
 	addWeakKeys(cmd, &o.weak)
+	cmd.Flags().StringArrayVar(&o.senders, "sending-ip", nil, "`ADDRESS` that sends for the domains: its reverse name is held to what receivers ask (repeatable)")
 	cmd.Flags().StringVar(&o.profile, "profile", "", "what the domains do, `PROFILE`: mail, send-only, receive-only or parked (default: told from MX and SPF)")
 	complete(cmd, "profile", "mail", "send-only", "receive-only", "parked")
 	cmd.Flags().BoolVar(&o.bulk, "bulk", false, "the domains send in bulk: hold them to what Google, Yahoo and Microsoft require")
@@ -86,15 +89,32 @@ func (o *auditOptions) requests(s *streams, args []string) ([]audit.Request, err
 			return nil, usage("--policy-profile %q is none of %s", id, strings.Join(policyIDs(), ", "))
 		}
 	}
+	sending, err := parseAddresses("--sending-ip", o.senders)
+	if err != nil {
+		return nil, err
+	}
 	names, err := domainsFrom(s.in, args, o.file)
 	if err != nil {
 		return nil, err
 	}
 	requests := make([]audit.Request, len(names))
 	for i, name := range names {
-		requests[i] = audit.Request{Domain: name, Selectors: o.selectors, Profile: profile, ProfileSource: "flag", Bulk: o.bulk, PolicyProfiles: o.policies}
+		requests[i] = audit.Request{Domain: name, Selectors: o.selectors, Profile: profile, ProfileSource: "flag", Bulk: o.bulk, PolicyProfiles: o.policies, SendingIPs: sending}
 	}
 	return requests, nil
+}
+
+// parseAddresses reads the addresses of a flag.
+func parseAddresses(flag string, list []string) ([]netip.Addr, error) {
+	addrs := make([]netip.Addr, len(list))
+	for i, text := range list {
+		a, err := netip.ParseAddr(text)
+		if err != nil || a.Zone() != "" {
+			return nil, usage("%s %q is no IP address", flag, text)
+		}
+		addrs[i] = a.Unmap()
+	}
+	return addrs, nil
 }
 
 // policyIDs are the published policies that domains can be held to.
