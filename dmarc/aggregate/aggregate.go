@@ -174,9 +174,6 @@ const (
 	maxErrors     = 16       // "error" texts kept of a report
 	maxCount      = 1e12     // messages of one row
 	rowsKept      = 10_000   // of one report in memory; beyond, it is read twice
-	ratioFree     = 4 << 20  // octets unpacked before the ratio is looked at
-	maxNesting    = 8        // multiparts within multiparts
-	maxDirectory  = 8 << 20  // octets of a zip file's list of entries
 )
 
 // Stats count what a walk came across.

@@ -1,17 +1,15 @@
 package aggregate
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/postseal/postseal/internal/reportfiles"
 )
 
 // Walk reads every report in the files and folders, in the order given and
@@ -43,134 +41,54 @@ type Walker struct {
 	Bad    func(source string, err error)
 	Stats  Stats
 
+	files *reportfiles.Walker
 	lim   Limits
-	left  int64 // octets of XML that the file or message at hand may still unpack to
 	names names
 	seen  map[[16]byte]bool
 }
 
 func (w *Walker) init() {
-	if w.seen == nil {
-		w.lim, w.names, w.seen = w.Limits.orDefault(), names{}, map[[16]byte]bool{}
+	if w.seen != nil {
+		return
 	}
-}
-
-func (w *Walker) bad(source string, err error) {
-	w.Stats.Skipped++
-	if w.Bad != nil {
-		w.Bad(source, err)
+	w.lim, w.names, w.seen = w.Limits.orDefault(), names{}, map[[16]byte]bool{}
+	w.files = &reportfiles.Walker{
+		Limits: reportfiles.Limits{
+			Files: w.lim.Files, FileSize: w.lim.FileSize, Message: w.lim.Message, Parts: w.lim.Parts,
+			Unpacked: w.lim.ReportSize, Ratio: w.lim.Ratio,
+		},
+		What: "XML", Wants: isXML, Each: w.report,
+		Bad: func(source string, err error) {
+			if w.Bad != nil {
+				w.Bad(source, err)
+			}
+		},
 	}
 }
 
 // Path reads a file, or a folder and what is below it.
 func (w *Walker) Path(ctx context.Context, path string) error {
 	w.init()
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		w.bad(path, plain(err))
-		return nil
-	case !info.IsDir():
-		return w.file(ctx, path, info)
-	}
-	// A folder is walked by hand: WalkDir would not begin at a link to one.
-	return w.folder(ctx, path, 0)
-}
-
-// maxFolders is how deep folders may be nested.
-const maxFolders = 64
-
-func (w *Walker) folder(ctx context.Context, path string, depth int) error {
-	if depth > maxFolders {
-		w.bad(path, tooMuch("folders are nested deeper than %d", maxFolders))
-		return nil
-	}
-	entries, err := os.ReadDir(path)
-	if err != nil {
-		w.bad(path, plain(err))
-	}
-	for _, e := range entries {
-		sub := filepath.Join(path, e.Name())
-		if e.IsDir() {
-			if err := w.folder(ctx, sub, depth+1); err != nil {
-				return err
-			}
-			continue
-		}
-		if strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		info, err := os.Stat(sub) // a link to a file is read, one to a folder is not followed
-		switch {
-		case err != nil:
-			w.bad(sub, plain(err))
-		case info.Mode().IsRegular():
-			if err := w.file(ctx, sub, info); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// plain takes the path out of an error: it is said beside it anyway.
-func plain(err error) error {
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return e.Err
-	}
-	return err
-}
-
-func (w *Walker) file(ctx context.Context, path string, info fs.FileInfo) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	w.Stats.Files++
-	if w.Stats.Files > w.lim.Files {
-		return fmt.Errorf("aggregate: there are more than %d files", w.lim.Files)
-	}
-	switch {
-	case !info.Mode().IsRegular(): // opening a pipe would wait for ever
-		w.bad(path, errors.New("it is not a regular file"))
-		return nil
-	case info.Size() > w.lim.FileSize:
-		w.bad(path, tooMuch("it is larger than %d octets", w.lim.FileSize))
-		return nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		w.bad(path, plain(err))
-		return nil
-	}
-	defer f.Close()
-	w.left = w.lim.ReportSize
-	return w.source(ctx, path, f, info.Size(), 0)
+	return w.count(w.files.Path(ctx, path))
 }
 
 // Reader reads what comes as a stream, as a file would be read. It is kept in
 // memory and so may be no larger than a message.
 func (w *Walker) Reader(ctx context.Context, name string, r io.Reader) error {
 	w.init()
-	w.Stats.Files++
-	b, err := io.ReadAll(io.LimitReader(r, w.lim.Message+1))
-	switch {
-	case err != nil:
-		w.bad(name, err)
-		return nil
-	case int64(len(b)) > w.lim.Message:
-		w.bad(name, tooMuch("it is larger than %d octets", w.lim.Message))
-		return nil
-	}
-	w.left = w.lim.ReportSize
-	return w.source(ctx, name, bytes.NewReader(b), int64(len(b)), 0)
+	return w.count(w.files.Reader(ctx, name, r))
 }
 
-// report reads one report whole before it is handed over. open gives its text
-// anew each time, within the octets left.
-func (w *Walker) report(ctx context.Context, source string, open func(left *int64) (io.Reader, error)) error {
+func (w *Walker) count(err error) error {
+	w.Stats.Files, w.Stats.Skipped = w.files.Files, w.files.Skipped
+	return err
+}
+
+// report reads one report whole before it is handed over.
+func (w *Walker) report(ctx context.Context, s *reportfiles.Source) error {
 	var kept []Row
 	many := false
-	rep, err := w.parse(ctx, open, &w.left, func(row *Row) error {
+	rep, err := w.parse(ctx, s.Open, func(row *Row) error {
 		if len(kept) >= rowsKept {
 			kept, many = nil, true
 		}
@@ -183,10 +101,10 @@ func (w *Walker) report(ctx context.Context, source string, open func(left *int6
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		w.bad(source, err)
+		w.files.Skip(s.Name, err)
 		return nil
 	}
-	rep.Source = source
+	rep.Source = s.Name
 	key := rep.key()
 	if w.seen[key] {
 		w.Stats.Duplicates++
@@ -195,8 +113,7 @@ func (w *Walker) report(ctx context.Context, source string, open func(left *int6
 	rep.kept = kept
 	if many {
 		rep.replay = func(each func(*Row) error) error {
-			left := w.lim.ReportSize // it was within the limit the first time
-			_, err := w.parse(ctx, open, &left, each)
+			_, err := w.parse(ctx, s.Again, each)
 			if s, ok := errors.AsType[*stop](err); ok {
 				return s.err
 			}
@@ -208,8 +125,8 @@ func (w *Walker) report(ctx context.Context, source string, open func(left *int6
 	return w.Each(rep)
 }
 
-func (w *Walker) parse(ctx context.Context, open func(left *int64) (io.Reader, error), left *int64, each func(*Row) error) (*Report, error) {
-	r, err := open(left)
+func (w *Walker) parse(ctx context.Context, open func() (io.Reader, error), each func(*Row) error) (*Report, error) {
+	r, err := open()
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package aggregate
+package reportfiles
 
 import (
 	"bufio"
@@ -52,7 +52,7 @@ func (w *Walker) part(ctx context.Context, name string, h textproto.MIMEHeader, 
 	if f.parts++; f.parts > w.lim.Parts {
 		if f.parts == w.lim.Parts+1 {
 			f.reports++
-			w.bad(name, tooMuch("the message has more than %d parts", w.lim.Parts))
+			w.bad(name, TooMuch("the message has more than %d parts", w.lim.Parts))
 		}
 		return nil
 	}
@@ -69,14 +69,14 @@ func (w *Walker) part(ctx context.Context, name string, h textproto.MIMEHeader, 
 	}
 	if kind == "message/rfc822" {
 		if f.reports++; depth >= maxNesting {
-			w.bad(source, tooMuch("messages are nested deeper than %d", maxNesting))
+			w.bad(source, TooMuch("messages are nested deeper than %d", maxNesting))
 			return nil
 		}
 		return w.message(ctx, source, bytes.NewReader(b), depth+1)
 	}
 	// Reporters call the attachment anything; what it is shows from its octets.
-	switch sniff(b[:min(headSize, len(b))]) {
-	case isXML:
+	switch w.sniff(b[:min(headSize, len(b))]) {
+	case isReport:
 		if strings.HasPrefix(kind, "text/html") {
 			return nil
 		}
@@ -100,7 +100,7 @@ func (w *Walker) part(ctx context.Context, name string, h textproto.MIMEHeader, 
 func (w *Walker) parts(ctx context.Context, name, boundary string, body io.Reader, depth int, f *found) error {
 	if depth >= maxNesting || boundary == "" {
 		f.reports++
-		err := tooMuch("messages are nested deeper than %d", maxNesting)
+		err := TooMuch("messages are nested deeper than %d", maxNesting)
 		if boundary == "" {
 			err = errors.New("a multipart has no boundary")
 		}
@@ -161,9 +161,9 @@ func (s *strip) Read(p []byte) (int, error) {
 // filename is what an attachment calls itself.
 func filename(h textproto.MIMEHeader, params map[string]string) string {
 	if _, d, err := mime.ParseMediaType(h.Get("Content-Disposition")); err == nil && d["filename"] != "" {
-		return clip([]byte(d["filename"]))
+		return clip(d["filename"])
 	}
-	return clip([]byte(params["name"]))
+	return clip(params["name"])
 }
 
 // mbox reads the messages of an mbox, one in memory at a time. Each begins with
@@ -183,10 +183,10 @@ func (w *Walker) mbox(ctx context.Context, name string, r io.Reader) error {
 		case n == 0:
 			return nil
 		case big:
-			w.bad(source, tooMuch("the message is larger than %d octets", w.lim.Message))
+			w.bad(source, TooMuch("the message is larger than %d octets", w.lim.Message))
 			return nil
 		}
-		w.left = w.lim.ReportSize
+		w.left = w.lim.Unpacked
 		return w.message(ctx, source, bytes.NewReader(msg.Bytes()), 0)
 	}
 	for {
