@@ -65,7 +65,7 @@ func TestExamples(t *testing.T) {
 		"m.eml":       "From: news@example.com\nDate: Tue, 14 Nov 2023 22:13:20 +0000\nSubject: Hello\n\nHello\n",
 		// the private key that RFC 8463 §A.2 prints
 		"keys/example.com.s202611a.pem": "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=\n", "keys/s1.private": "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=\n",
-		"reports/one.xml": dmarcReport(t), "more.mbox": "From a\nContent-Type: text/xml\n\n" + dmarcReport(t),
+		"tls-reports/one.json": tlsReport, "reports/one.xml": dmarcReport(t), "more.mbox": "From a\nContent-Type: text/xml\n\n" + dmarcReport(t),
 	} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
 			t.Fatal(err)
