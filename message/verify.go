@@ -78,6 +78,11 @@ func (f *Facts) gatherSignatures(ctx context.Context, r dns.Resolver) {
 		case s.Result != "pass":
 		case s.Second == "fail" && !misread(f.Message, s):
 			s.Result, s.Reason = "fail", reasonSecondOpinion
+		case s.Limit > int64(s.BodyLength):
+			// RFC 6376 §3.5: l= is never more than there is. OpenDKIM refuses it, too.
+			s.list.add(reasonSyntax, "limit", "l", &s.list.get("l").span)
+			s.Faults = s.list.faults
+			s.Result, s.Reason = "permerror", reasonSyntax
 		case s.Expired:
 			s.Result, s.Reason = "permerror", reasonExpired // §6.1.1
 		}
