@@ -3,6 +3,7 @@ package reply
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -222,6 +223,26 @@ func TestContent(t *testing.T) {
 	if len(f.Session.Dots) != 0 {
 		t.Errorf("a doubled dot is no mistake: %+v", f.Session.Dots)
 	}
+}
+
+// TestManyLogins says once that TLS cannot be seen, however often somebody
+// logs in, and keeps every one of them out of what is printed.
+func TestManyLogins(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("S: 220 mx\nC: EHLO a\nS: 250 mx\n")
+	for i := range 3000 {
+		fmt.Fprintf(&b, "C: AUTH PLAIN c2VjcmV0%06d\nS: 535 5.7.8 not c2VjcmV0%06d\n", i, i)
+	}
+	f, err := Parse([]byte(b.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range Evaluate(f) {
+		if len(r.Causes) > 1 || len(r.Findings) > maxFindings {
+			t.Errorf("%s: %d causes, %d findings", r.Rule.ID, len(r.Causes), len(r.Findings))
+		}
+	}
+	noSecret(t, f, "c2VjcmV0")
 }
 
 // FuzzParse holds Parse to its bounds: lines exist, texts are short, and what

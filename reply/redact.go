@@ -61,14 +61,16 @@ func (s *secrets) add(token string) {
 	token = strings.TrimSpace(token)
 	for _, t := range []string{token, password(token)} {
 		// Short words are everywhere; and a mechanism's own prompts are no secret.
-		if len(t) < 8 || s.seen[t] || len(s.whole) >= 1000 {
+		if len(t) < 8 || s.seen[t] {
 			continue
 		}
 		if s.seen == nil {
 			s.seen = map[string]bool{}
 		}
 		s.seen[t] = true
-		s.whole = append(s.whole, t)
+		if len(s.whole) < maxSearched {
+			s.whole = append(s.whole, t)
+		}
 	}
 }
 
@@ -85,8 +87,22 @@ func password(token string) string {
 	return ""
 }
 
+// maxSearched bounds how many credentials are looked for inside words. Real
+// sessions have a few; of more, those that stand as a word of their own go.
+const maxSearched = 100
+
+var secretWord = regexp.MustCompile(`[A-Za-z0-9+/=_-]{8,}`)
+
 // scrub takes every known credential out of a text.
 func (s *secrets) scrub(text string) string {
+	if len(s.seen) > len(s.whole) {
+		text = secretWord.ReplaceAllStringFunc(text, func(w string) string {
+			if s.seen[w] {
+				return Redacted
+			}
+			return w
+		})
+	}
 	for _, t := range s.whole {
 		if strings.Contains(text, t) {
 			text = strings.ReplaceAll(text, t, Redacted)

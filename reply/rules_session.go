@@ -46,7 +46,7 @@ var sessionRules = []rule{
 		},
 		Applies: func(f *Facts) bool { return isSession(f) && len(auths(f)) > 0 },
 		Run: func(f *Facts, r *check.Reporter) {
-			out := limited{r: r}
+			out, open := limited{r: r}, false
 			for _, st := range auths(f) {
 				if st.TLS {
 					continue
@@ -54,7 +54,10 @@ var sessionRules = []rule{
 				// A server lists STARTTLS until TLS begins (RFC 3207 §4.2). Where it does
 				// not, the transcript may be of port 465, or begin in the middle.
 				if !st.Offered && !f.Session.Plain && f.Session.TLSLine == 0 {
-					r.Unknown(check.Cause{Code: "reply-tls-unseen", Params: check.Params{"Line": st.Line}})
+					if !open { // said once: a file may have thousands of logins
+						r.Unknown(check.Cause{Code: "reply-tls-unseen", Params: check.Params{"Line": st.Line}})
+					}
+					open = true
 					continue
 				}
 				fd := finding(st.Line, st.Text, check.Params{"Mechanism": mechanism(st)})

@@ -189,9 +189,6 @@ func (r *reader) server(text string, number int) {
 		return
 	}
 	if r.open == nil {
-		if len(r.replies) == maxReplies {
-			return
-		}
 		r.open = &Reply{}
 		r.replies = append(r.replies, r.open)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/internal/locale"
+	"github.com/postseal/postseal/reply"
 	"github.com/postseal/postseal/score"
 )
 
@@ -47,17 +48,21 @@ func newExplainCmd(s *streams) *cobra.Command {
 			if len(args) > 1 || args[0] != "" && !ruleWord.MatchString(args[0]) {
 				return explainReply(s, args, format, stage, l)
 			}
-			if format != "text" || stage != "" {
-				return usage("--format and --stage are for SMTP replies; 'postseal rules --format json' has every rule")
-			}
 			id := strings.ToLower(args[0])
 			if id == "score" {
 				return score.WriteTableIn(s.out, l)
 			}
 			for _, m := range allRules() {
 				if m.ID == id {
+					if format != "text" || stage != "" {
+						return usage("--format and --stage are for SMTP replies; 'postseal rules --format json' has every rule")
+					}
 					return explain(s.out, m, l)
 				}
+			}
+			// One word may be how a program calls a failure, such as ECONNREFUSED.
+			if _, err := reply.Parse([]byte(args[0])); err == nil {
+				return explainReply(s, args, format, stage, l)
 			}
 			return usage("there is no rule %q%s", args[0], didYouMean(args[0]))
 		},
