@@ -38,9 +38,9 @@ func newGenTLSACmd(s *streams) *cobra.Command {
 			"with the same key changes nothing. --cert takes a certificate, a private or public key or a certificate\n" +
 			"request, in PEM or DER; give the next key too, with --next, and publish both before the change: TLSA must\n" +
 			"be in every cache before the certificate is (RFC 7671 §8). Private keys are only read, never shown.",
-		Example: "  postseal generate tlsa mx1.example.com --cert fullchain.pem\n" +
-			"  postseal generate tlsa mx1.example.com --cert fullchain.pem --next next.key --domain example.com\n" +
-			"  postseal generate tlsa mx1.example.com --ca issuer.pem --offline --format nsupdate",
+		Example: "  postseal generate tlsa mx1.example.com --cert tls/fullchain.pem\n" +
+			"  postseal generate tlsa mx1.example.com --cert tls/fullchain.pem --next tls/next.key --domain example.com\n" +
+			"  postseal generate tlsa mx1.example.com --ca tls/issuer.pem --offline --format nsupdate",
 		Args: oneArg("host"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			gen, err := g.begin(s, args[0])
