@@ -47,6 +47,10 @@ const debianList = 1
 // OpenWeakKeys opens a list. A file that is no such list is refused: a search
 // in it would find nothing and say so.
 func OpenWeakKeys(path string) (*WeakKeys, error) {
+	// Opening a pipe would wait for whoever writes into it.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("dkim: list of weak keys %q: it is no plain file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("dkim: list of weak keys: %w", err)

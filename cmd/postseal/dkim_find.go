@@ -138,7 +138,13 @@ func findExit(f *dkim.Facts, l *locale.Localizer) error {
 		params["Cause"] = l.Cause(check.CauseOf(f.Silent()))
 		return &exit{exitIncomplete, errors.New(report.Escape(l.Text("dkim-find.exit-untold", params)))}
 	}
-	return &exit{exitFindings, errors.New(report.Escape(l.Text("dkim-find.exit-none", params)))}
+	id := "dkim-find.exit-none"
+	if slices.ContainsFunc(f.Selectors, func(s *dkim.Selector) bool {
+		return s.Status == dkim.StatusFound || s.Status == dkim.StatusSeveral
+	}) {
+		id = "dkim-find.exit-unusable"
+	}
+	return &exit{exitFindings, errors.New(report.Escape(l.Text(id, params)))}
 }
 
 // findHints asks for what tells the providers: MX and the SPF tree.

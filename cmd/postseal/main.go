@@ -132,8 +132,15 @@ func oneLine(err error) string {
 	if m := exclusive.FindStringSubmatch(text); m != nil {
 		text = "--" + strings.ReplaceAll(m[1], " ", " and --") + " cannot be used together"
 	}
+	// What an error quotes may be a file without a line end.
+	if len(text) > maxErrorText {
+		text = strings.ToValidUTF8(text[:maxErrorText], "") + "…"
+	}
 	return report.Escape(text)
 }
+
+// maxErrorText is how much of an error is printed, in octets.
+const maxErrorText = 1500
 
 // exclusive is what cobra says of flags that exclude each other.
 var exclusive = regexp.MustCompile(`^if any flags in the group .* can be; \[(.*)\] were all set$`)

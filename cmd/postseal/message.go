@@ -181,7 +181,7 @@ func readEML(in io.Reader, file string) (*message.Message, error) {
 		return nil, usage("%s is no message: it does not begin with a header field", name)
 	}
 	if err != nil {
-		return nil, usage("%s: %w", name, err)
+		return nil, usage("%s: %s", name, strings.TrimPrefix(err.Error(), "message: "))
 	}
 	return m, nil
 }

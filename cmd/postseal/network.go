@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"errors"
+	"io"
 	"net/netip"
 	"os"
 	"strings"
@@ -204,6 +206,27 @@ func (w *world) close(run error) error {
 	return nil
 }
 
+// Bounds of the files that the network flags name: a device never ends.
+const (
+	maxZoneFile  = 64 << 20
+	maxRootsFile = 16 << 20
+)
+
+// bounded is a reader that fails, rather than ends, where too much comes: half
+// a zone must not pass for a whole one.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, errors.New("the file is too large")
+	}
+	return n, err
+}
+
 func loadZones(specs []string) ([]*dns.Zone, error) {
 	var zones []*dns.Zone
 	for _, spec := range specs {
@@ -224,7 +247,7 @@ func loadZones(specs []string) ([]*dns.Zone, error) {
 			file.Close()
 			return nil, usage("--zone: %s is a folder", path)
 		}
-		z, err := dns.ParseZone(file, origin, path)
+		z, err := dns.ParseZone(&bounded{file, maxZoneFile}, origin, path)
 		file.Close()
 		if err != nil {
 			return nil, usage("--zone: %w", err)
@@ -238,9 +261,14 @@ func loadRoots(path string) (*x509.CertPool, error) {
 	if path == "" {
 		return nil, nil
 	}
-	pem, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, usage("--ca-file: %w", err)
+	}
+	defer file.Close()
+	pem, err := io.ReadAll(&bounded{file, maxRootsFile})
+	if err != nil {
+		return nil, usage("--ca-file: reading %s: %w", path, bare(err))
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/postseal/postseal/dns"
 )
@@ -209,6 +210,33 @@ func TestTolerant(t *testing.T) {
 				t.Errorf("got organisation %q, domain %s and rows %+v; want %q, example.com and one row", r.Org, r.Policy.Domain, rows, c.org)
 			}
 		})
+	}
+}
+
+// A date of no calendar is none: it would end the sum of all reports where that
+// is printed (encoding/json refuses a year of five digits).
+func TestImpossibleDates(t *testing.T) {
+	good := sample(t)
+	value := func(tag, v string) string {
+		before, rest, _ := strings.Cut(good, "<"+tag+">")
+		_, after, ok := strings.Cut(rest, "</"+tag+">")
+		if !ok {
+			t.Fatalf("the sample has no <%s>", tag)
+		}
+		return before + "<" + tag + ">" + v + "</" + tag + ">" + after
+	}
+	for _, v := range []string{"99999999999999999", "-99999999999999", "9223372036854775807"} {
+		reports, _, skipped, _ := read(t, Limits{}, write(t, "begin.xml", text(value("begin", v))))
+		if len(reports) != 0 || len(skipped) != 1 {
+			t.Errorf("begin %s: %d reports, skipped %q; want none and one", v, len(reports), skipped)
+		}
+		reports, _, _, _ = read(t, Limits{}, write(t, "end.xml", text(value("end", v))))
+		if len(reports) != 1 {
+			t.Fatalf("end %s: %d reports, want one", v, len(reports))
+		}
+		if r := reports[0]; r.End.Sub(r.Begin) != 24*time.Hour-time.Second {
+			t.Errorf("end %s: the report goes from %v to %v, want a day", v, r.Begin, r.End)
+		}
 	}
 }
 

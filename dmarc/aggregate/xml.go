@@ -367,7 +367,12 @@ func (p *parser) leaf(at node, text []byte) {
 	}
 }
 
+// atMoment gives no time for one that cannot be: a year of five digits would
+// not even print.
 func atMoment(text []byte) time.Time {
-	t, _ := moment(string(text))
+	t, ok := moment(string(text))
+	if !ok {
+		return time.Time{}
+	}
 	return t
 }
