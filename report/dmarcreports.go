@@ -27,7 +27,7 @@ func WriteDMARCReports(w io.Writer, format string, document []byte, opts TextOpt
 	if opts.Width <= 0 {
 		opts.Width = 80
 	}
-	opts.Width = min(max(opts.Width, 60), 120)
+	opts.Width = min(max(opts.Width, 40), 120)
 	switch format {
 	case "text":
 		p := &textPrinter{words: wordsFor(opts.Lang, &Document{}), opts: opts}

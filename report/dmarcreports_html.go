@@ -146,12 +146,12 @@ func (w words) reportsChart(p *reportsPage, v *reportsView) {
 		aligned, failing := 100*float64(d.Messages-d.Failing)/float64(most), 100*float64(d.Failing)/float64(most)
 		p.Days = append(p.Days, dayView{
 			X: i * dayWidth, AlignedY: units(100 - aligned), AlignedH: units(aligned), FailingY: units(100 - aligned - failing), FailingH: units(failing),
-			Title: Escape(d.Date) + ": " + w.dr("aligned", "Messages", w.drCount("messages", d.Messages), "Percent", w.decimal(d.Percent), "Failing", w.integer(int(d.Failing))),
+			Title: w.since(d.Date) + ": " + w.dr("aligned", "Messages", w.drCount("messages", d.Messages), "Percent", w.decimal(d.Percent), "Failing", w.integer(int(d.Failing))),
 		})
 	}
 	p.ChartWidth = len(days)*dayWidth - 2
 	p.Chart = w.dr("chart")
-	p.ChartDesc = w.dr("chart-desc", "Begin", Escape(days[0].Date), "End", Escape(days[len(days)-1].Date), "Most", w.drCount("messages", most))
+	p.ChartDesc = w.dr("chart-desc", "Begin", w.since(days[0].Date), "End", w.since(days[len(days)-1].Date), "Most", w.drCount("messages", most))
 }
 
 // maxDays bounds the chart.

@@ -37,9 +37,9 @@ func reportsText(t *testing.T, doc []byte, opts TextOptions) string {
 func TestDMARCReportsText(t *testing.T) {
 	for lang, want := range map[string][]string{
 		"en": {"33,476 messages: 95.6 % aligned, 1,443 failing", "p=quarantine is not safe yet: what looks like mail of your own fails",
-			"21 of 14 days ✓, 95.6 % of 98 % aligned ✗", "736 messages of 1 source: looks like senders of yours", "133 more sources"},
-		"pt-BR": {"33.476 mensagens: 95,6 % com alinhamento, 1.443 em falha", "p=quarantine ainda não é seguro", "21 de 14 dias ✓",
-			"736 mensagens de 1 origem: parece vir de remetentes seus", "mais 133 origens"},
+			"14 days covered (21 so far) ✓, 98 % aligned (95.6 % now) ✗", "736 messages of 1 source: looks like senders of yours", "133 more sources"},
+		"pt-BR": {"33.476 mensagens: 95,6 % com alinhamento, 1.443 em falha", "p=quarantine ainda não é seguro", "14 dias com dados (há 21) ✓",
+			"736 mensagens de 1 origem: de remetentes que parecem ser seus", "mais 133 origens"},
 	} {
 		out := reportsText(t, reportsFixture(t), TextOptions{Lang: lang})
 		flat := strings.Join(strings.Fields(out), " ")
@@ -52,10 +52,35 @@ func TestDMARCReportsText(t *testing.T) {
 			}
 			at += i
 		}
-		for line := range strings.Lines(out) {
-			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
-				t.Errorf("%s: %d columns: %s", lang, n, line)
-			}
+		fits(t, out, 80)
+		for _, width := range []int{40, 50, 60} {
+			fits(t, reportsText(t, reportsFixture(t), TextOptions{Lang: lang, Width: width}), width)
+		}
+	}
+}
+
+// fits says which lines are wider than the terminal, or end in blanks.
+func fits(t *testing.T, out string, width int) {
+	t.Helper()
+	for line := range strings.Lines(out) {
+		line = strings.TrimRight(line, "\n")
+		if n := utf8.RuneCountInString(line); n > width || strings.HasSuffix(line, " ") {
+			t.Errorf("at %d columns a line has %d: %q", width, n, line)
+		}
+	}
+}
+
+// A rule's ID stands beside its finding, or below it where the line has no room.
+func TestRuleID(t *testing.T) {
+	p := &textPrinter{opts: TextOptions{Width: 40}}
+	for _, c := range []struct{ text, want string }{
+		{"short", "  spf-syntax"},
+		{"exactly as much as has room", "\n    spf-syntax"},
+		{"a first line that is longer than that\n    last", "  spf-syntax"},
+		{"short\n    a last line with no room left", "\n    spf-syntax"},
+	} {
+		if got := p.ruleID("    ", c.text, "spf-syntax"); got != c.want {
+			t.Errorf("after %q: got %q, want %q", c.text, got, c.want)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// barWidth is how many cells the bar of aligned mail has.
+// barWidth is how many cells the bar of aligned mail has at most.
 const barWidth = 50
 
 // dmarcReports prints what reports say of one domain.
@@ -18,7 +18,7 @@ func (p *textPrinter) dmarcReports(v *reportsView) {
 	if v.Messages > 0 {
 		p.line()
 		p.line("  ", p.reportsBar(v))
-		p.line("  ", p.dr("aligned", "Messages", p.drCount("messages", v.Messages), "Percent", p.decimal(v.Percent), "Failing", p.integer(int(v.Failing))))
+		p.line("  ", p.wrap("  ", p.dr("aligned", "Messages", p.drCount("messages", v.Messages), "Percent", p.decimal(v.Percent), "Failing", p.integer(int(v.Failing)))))
 		p.line("  ", p.wrap("  ", p.reportsParts(v)))
 		for _, s := range p.reportsDone(v) {
 			p.line("  ", p.wrap("    ", s))
@@ -68,13 +68,14 @@ func (w words) reportsDone(v *reportsView) []string {
 // reportsBar draws the share of aligned mail. Mail that fails is never drawn
 // as none.
 func (p *textPrinter) reportsBar(v *reportsView) string {
-	n := int(float64(barWidth) * float64(v.Messages-v.Failing) / float64(v.Messages))
-	return p.tone("ok", strings.Repeat("█", n)) + p.tone("error", strings.Repeat("░", barWidth-n))
+	wide := min(barWidth, p.opts.Width-4)
+	n := int(float64(wide) * float64(v.Messages-v.Failing) / float64(v.Messages))
+	return p.tone("ok", strings.Repeat("█", n)) + p.tone("error", strings.Repeat("░", wide-n))
 }
 
 // reportsSources prints the table of sources.
 func (p *textPrinter) reportsSources(v *reportsView) {
-	p.line(p.tone("bold", p.dr("caption")))
+	p.line(p.tone("bold", p.wrap("", p.dr("caption"))))
 	failing, messages, days := p.dr("col-failing"), p.dr("col-messages"), p.dr("col-days")
 	failW, allW, daysW := utf8.RuneCountInString(failing), utf8.RuneCountInString(messages), utf8.RuneCountInString(days)
 	nameW := utf8.RuneCountInString(p.dr("col-source"))
@@ -85,16 +86,31 @@ func (p *textPrinter) reportsSources(v *reportsView) {
 	}
 	nameW = min(nameW, max(p.opts.Width-failW-allW-daysW-34, 18))
 	indent := 2 + failW + 2 + allW + 2 + daysW + 2 + nameW + 2
-	p.line(p.tone("muted", "  "+padLeft(failing, failW)+"  "+padLeft(messages, allW)+"  "+padLeft(days, daysW)+"  "+pad(p.dr("col-source"), nameW)+"  "+p.dr("col-kind")))
+	below := p.opts.Width-indent < 20 // no room beside the numbers
+	numbers := func(failing, messages, days string) string {
+		return "  " + padLeft(failing, failW) + "  " + padLeft(messages, allW) + "  " + padLeft(days, daysW)
+	}
+	head := numbers(failing, messages, days)
+	if below {
+		p.line(p.tone("muted", head))
+		p.line("      ", p.tone("muted", p.dr("col-source")+": "+p.dr("col-kind")))
+	} else {
+		p.line(p.tone("muted", head+"  "+pad(p.dr("col-source"), nameW)+"  "+p.dr("col-kind")))
+	}
 	for _, s := range v.Sources {
 		kind := p.sourceKind(s)
 		if why := p.sourceWhy(s); why != "" {
 			kind += ": " + why
 		}
-		lead := "  " + padLeft(p.integer(int(s.Failing)), failW) + "  " + padLeft(p.integer(int(s.Messages)), allW) + "  " +
-			padLeft(p.integer(s.Days), daysW) + "  " + pad(clip(p.sourceName(s), nameW), nameW) + "  "
+		lead := numbers(p.integer(int(s.Failing)), p.integer(int(s.Messages)), p.integer(s.Days))
+		if below {
+			p.line(lead)
+			p.line("      ", p.tone(kindTones[s.Kind], p.wrap("      ", clip(p.sourceName(s), p.opts.Width-8)+": "+kind)))
+			continue
+		}
+		lead += "  " + pad(clip(p.sourceName(s), nameW), nameW) + "  "
 		// The cell wraps within its column.
-		lines := strings.Split(Wrap(max(p.opts.Width-indent, 16), "", kind), "\n")
+		lines := strings.Split(Wrap(p.opts.Width-indent, "", kind), "\n")
 		for i, l := range lines {
 			if i > 0 {
 				lead = strings.Repeat(" ", indent)

@@ -141,6 +141,9 @@ func (p *textPrinter) mechanisms(m *Message) {
 			rest = append(rest, clip(Escape(r.Detail), 2*p.opts.Width))
 		}
 		text := strings.Join(rest, "; ")
+		if text == "" {
+			result, identity = strings.TrimRight(result, " "), strings.TrimRight(identity, " ")
+		}
 		indent := utf8.RuneCountInString(lead + result + identity)
 		if p.opts.Width-indent < 24 && utf8.RuneCountInString(text)+indent > p.opts.Width { // no room beside it
 			p.line(lead, p.tone(resultTone(r.Result), result), identity)
@@ -182,7 +185,7 @@ func (p *textPrinter) messageFindings(m *Message) {
 		p.line(p.tone("ok", "  ✓ "), p.m("no-finding", nil))
 	}
 	if hidden > 0 {
-		p.line("    ", p.tone("muted", p.m("hidden", check.Params{"N": hidden})))
+		p.line("    ", p.tone("muted", p.wrap("    ", p.m("hidden", check.Params{"N": hidden}))))
 	}
 	if len(unknown) > 0 {
 		p.line()

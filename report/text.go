@@ -255,6 +255,16 @@ func (p *textPrinter) findings(r *Report) {
 	}
 }
 
+// ruleID is the ID of a rule after text that began at the indent, on a line of
+// its own where the last one has no room for it.
+func (p *textPrinter) ruleID(indent, text, id string) string {
+	text = indent + text
+	if utf8.RuneCountInString(text[strings.LastIndexByte(text, '\n')+1:]+"  "+id) > p.opts.Width {
+		return "\n" + indent + p.tone("muted", id)
+	}
+	return "  " + p.tone("muted", id)
+}
+
 // unknown says each cause once: an audit without a network leaves dozens of
 // rules open for one reason.
 func (p *textPrinter) unknown(results []*Result) {
@@ -268,7 +278,8 @@ func (p *textPrinter) unknown(results []*Result) {
 	}
 	for _, c := range causes {
 		if same := by[c]; len(same) == 1 {
-			p.line(p.tone("unknown", "  ? "), p.wrap("    ", Escape(same[0].Title)+": "+Escape(c)), "  ", p.tone("muted", same[0].ID))
+			text := p.wrap("    ", Escape(same[0].Title)+": "+Escape(c))
+			p.line(p.tone("unknown", "  ? "), text, p.ruleID("    ", text, same[0].ID))
 			continue
 		}
 		p.line(p.tone("unknown", "  ? "), p.wrap("    ", Escape(c)))
@@ -286,7 +297,8 @@ func (p *textPrinter) unknown(results []*Result) {
 
 func (p *textPrinter) finding(domain string, res *Result, f *Finding) {
 	st := severityState(f.Severity)
-	p.line(p.tone(st.Code, "  "+st.Symbol+" "+p.severity(f.Severity)), "  ", Escape(f.Subject), "  ", p.tone("muted", res.ID))
+	word := p.severity(f.Severity)
+	p.line("  ", p.tone(st.Code, st.Symbol+" "+word), "  ", Escape(f.Subject), p.ruleID("    ", word+"  "+Escape(f.Subject), res.ID))
 	p.line("    ", p.wrap("    ", Escape(f.Message)))
 	if f.Ignored != nil {
 		p.line("    ", p.wrap("    ", p.ignored(f.Ignored)))
@@ -300,7 +312,8 @@ func (p *textPrinter) finding(domain string, res *Result, f *Finding) {
 		}
 	}
 	for _, c := range f.Consequences {
-		p.line("    ↳ ", p.wrap("      ", Escape(c.Message)), "  ", p.tone("muted", c.Rule))
+		text := p.wrap("      ", Escape(c.Message))
+		p.line("    ↳ ", text, p.ruleID("      ", text, c.Rule))
 	}
 }
 

@@ -117,7 +117,7 @@ func (o *findOptions) run(ctx context.Context, s *streams, arg string) error {
 		enc.SetEscapeHTML(false)
 		err = enc.Encode(newFindDocument(f))
 	} else {
-		err = writeFound(s.out, f, o, l)
+		err = writeFound(s.out, s.columns(), f, o, l)
 	}
 	if err != nil {
 		return err

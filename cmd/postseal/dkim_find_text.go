@@ -18,12 +18,13 @@ import (
 // foundText prints a search. Names and records are strangers' text.
 type foundText struct {
 	strings.Builder
-	l *locale.Localizer
-	f *dkim.Facts
+	width int // columns of the terminal
+	l     *locale.Localizer
+	f     *dkim.Facts
 }
 
-func writeFound(w io.Writer, f *dkim.Facts, o *findOptions, l *locale.Localizer) error {
-	p := &foundText{l: l, f: f}
+func writeFound(w io.Writer, width int, f *dkim.Facts, o *findOptions, l *locale.Localizer) error {
+	p := &foundText{width: width, l: l, f: f}
 	p.title()
 	p.selectors()
 	p.WriteByte('\n')
@@ -68,7 +69,7 @@ func (p *foundText) selectors() {
 		p.WriteByte('\n')
 	}
 	for _, s := range p.f.Selectors {
-		fmt.Fprintf(p, "  %s  %s  %s\n", pad(report.Escape(s.Name), name), pad(p.key(s), key), p.foundBy(s.FoundBy))
+		p.WriteString(heading(p.width, "  "+pad(report.Escape(s.Name), name)+"  "+pad(p.key(s), key), p.foundBy(s.FoundBy)))
 		if s.CNAME == "" {
 			continue
 		}
@@ -181,21 +182,4 @@ func (p *foundText) help(o *findOptions) {
 }
 
 // line prints text broken at the width.
-func (p *foundText) line(text string) {
-	used := 0
-	for _, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case used == 0:
-		case used+1+n > textWidth:
-			p.WriteByte('\n')
-			used = 0
-		default:
-			p.WriteByte(' ')
-			used++
-		}
-		p.WriteString(word)
-		used += n
-	}
-	p.WriteByte('\n')
-}
+func (p *foundText) line(text string) { p.WriteString(paragraph(p.width, "", text)) }

@@ -207,22 +207,22 @@ func (d *matchDocument) write(s *streams, format string, l *locale.Localizer) er
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		e.text(&b, d.Domain, l)
+		e.text(&b, s.columns(), d.Domain, l)
 	}
 	for i, f := range d.Skipped {
 		if i == 0 {
 			fmt.Fprintf(&b, "\n%s\n", l.Text("dkim-match.skipped", nil))
 		}
-		fmt.Fprintf(&b, "%s\n", report.Escape("  "+f.File+": "+f.Reason))
+		b.WriteString(paragraph(s.columns(), "  ", report.Escape(f.File+": "+f.Reason)))
 	}
 	_, err := io.WriteString(s.out, b.String())
 	return err
 }
 
 // text writes one key: the verdict, then what it rests on.
-func (e *matchEntry) text(b *strings.Builder, domain string, l *locale.Localizer) {
+func (e *matchEntry) text(b *strings.Builder, width int, domain string, l *locale.Localizer) {
 	line := func(id string, p check.Params) {
-		fmt.Fprintf(b, "  %s\n", report.Escape(l.Text("dkim-match."+id, p)))
+		b.WriteString(paragraph(width, "  ", report.Escape(l.Text("dkim-match."+id, p))))
 	}
 	params := check.Params{"Name": e.Name.String(), "Domain": domain, "Cause": e.Cause, "Target": e.CNAME.String()}
 	fmt.Fprintf(b, "%s\n", report.Escape(e.File))

@@ -468,7 +468,7 @@ func shellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// shortTime is a duration without the zeros at its end.
+// shortTime is a duration in units of SI, without the zeros at its end: "1 h 10 min".
 func shortTime(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
@@ -477,7 +477,7 @@ func shortTime(d time.Duration) string {
 	if strings.HasSuffix(s, "h0m") {
 		s = strings.TrimSuffix(s, "0m")
 	}
-	return s
+	return strings.TrimSpace(strings.NewReplacer("h", " h ", "m", " min ", "s", " s").Replace(s))
 }
 
 func (p *rotatePlan) write(s *streams, format string) error {
@@ -492,10 +492,7 @@ func (p *rotatePlan) write(s *streams, format string) error {
 	for _, warning := range d.Warnings {
 		fmt.Fprintf(s.err, "postseal: %s\n", report.Escape(warning))
 	}
-	width, tty := s.tty()
-	if !tty || width <= 0 {
-		width = 80
-	}
+	width := s.columns()
 	var b strings.Builder
 	text := func(indent, t string) { b.WriteString(indent + report.Wrap(width, indent, report.Escape(t)) + "\n") }
 	text("", p.g.l.Text("dkim-rotate.title", check.Params{"Domain": d.Domain}))
@@ -504,7 +501,8 @@ func (p *rotatePlan) write(s *streams, format string) error {
 		text("  ", m.Advice)
 	}
 	for i, step := range d.Steps {
-		fmt.Fprintf(&b, "\n%d. %s  %s\n", i+1, step.At.Format("2006-01-02 15:04 MST"), report.Escape(step.Title))
+		when := day(step.At, p.g.l) + step.At.Format(" 15:04 MST")
+		b.WriteString("\n" + heading(width, fmt.Sprintf("%d. %s", i+1, when), report.Escape(step.Title)))
 		text("   ", step.Why)
 		for _, c := range step.Changes {
 			if err := p.change(&b, c); err != nil {

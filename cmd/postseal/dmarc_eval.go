@@ -67,7 +67,7 @@ func newDMARCEvalCmd(s *streams) *cobra.Command {
 			if format == "json" {
 				err = encodeJSON(s.out, o)
 			} else {
-				err = writeVerdict(s.out, o, l)
+				err = writeVerdict(s.out, s.columns(), o, l)
 			}
 			if err != nil {
 				return &exit{exitUsage, err}

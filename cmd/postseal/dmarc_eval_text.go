@@ -13,8 +13,8 @@ import (
 )
 
 // writeVerdict prints what DMARC makes of a message, and why.
-func writeVerdict(w io.Writer, o *dmarc.Outcome, l *locale.Localizer) error {
-	p := &traceText{l: l}
+func writeVerdict(w io.Writer, width int, o *dmarc.Outcome, l *locale.Localizer) error {
+	p := &traceText{width: width, l: l}
 	params := check.Params{
 		"From": o.From.String(), "Cause": failure(o.Failed(), l), "Disposition": o.Disposition,
 		"SPF": o.Aligned.SPF, "DKIM": o.Aligned.DKIM,

@@ -156,24 +156,21 @@ func (r *rolloutRequest) options(now time.Time) (o dmarc.RolloutOptions, err err
 // writeRollout prints the plan for people. Records hold strangers' text.
 func writeRollout(s *streams, domain string, plan *audit.Rollout, l *locale.Localizer) error {
 	var b strings.Builder
-	width, ok := s.tty()
-	if !ok {
-		width = 80
-	}
+	width := s.columns()
 	note := func(text string) { fmt.Fprintf(&b, "   %s\n", report.Wrap(width, "   ", text)) }
 	say := func(id string, p check.Params) string { return report.Escape(l.Text("rollout."+id, p)) }
 	name := check.Params{"Domain": domain}
 	if len(plan.Stages) == 0 {
-		fmt.Fprintf(&b, "%s\n", say("done", name))
+		b.WriteString(paragraph(width, "", say("done", name)))
 		_, err := io.WriteString(s.out, b.String())
 		return err
 	}
-	fmt.Fprintf(&b, "%s\n", say("title", name))
+	b.WriteString(paragraph(width, "", say("title", name)))
 	if plan.Profile == check.ProfileParked {
-		fmt.Fprintf(&b, "%s\n", say("parked", name))
+		b.WriteString(paragraph(width, "", say("parked", name)))
 	}
 	for i, st := range plan.Stages {
-		p := check.Params{"From": st.From.Format(time.DateOnly), "Until": st.Until.Format(time.DateOnly), "Days": st.Days}
+		p := check.Params{"From": day(st.From, l), "Until": day(st.Until, l), "Days": st.Days}
 		when := "when"
 		switch {
 		case st.Current:
@@ -181,7 +178,7 @@ func writeRollout(s *streams, domain string, plan *audit.Rollout, l *locale.Loca
 		case st.Until.IsZero():
 			when = "when-last"
 		}
-		fmt.Fprintf(&b, "\n%d. %s  %s\n", i+1, say("stage-"+st.Name, nil), say(when, p))
+		b.WriteString("\n" + heading(width, fmt.Sprintf("%d. %s", i+1, say("stage-"+st.Name, nil)), say(when, p)))
 		if st.Current {
 			note(say("stands", nil))
 			fmt.Fprintf(&b, "   %s\n", report.Escape(st.Record))
@@ -197,7 +194,8 @@ func writeRollout(s *streams, domain string, plan *audit.Rollout, l *locale.Loca
 			fmt.Fprintf(&b, "   %s\n", report.Escape(fmt.Sprintf("%s %d IN %s %s", c.Name, st.TTL, c.Type, zonetext.Quote(strings.Join(c.New, "")))))
 		}
 		for _, c := range st.Consent {
-			fmt.Fprintf(&b, "   %s\n   %s\n", say("consent", nil), report.Escape(fmt.Sprintf("%s IN %s %s", c.Name, c.Type, zonetext.Quote(strings.Join(c.New, "")))))
+			note(say("consent", nil))
+			fmt.Fprintf(&b, "   %s\n", report.Escape(fmt.Sprintf("%s IN %s %s", c.Name, c.Type, zonetext.Quote(strings.Join(c.New, "")))))
 		}
 		if st.Testing {
 			note(say("rehearsal", nil))
@@ -213,7 +211,7 @@ func writeRollout(s *streams, domain string, plan *audit.Rollout, l *locale.Loca
 		}
 	}
 	if len(plan.Stages) > 1 {
-		fmt.Fprintf(&b, "\n%s\n", say("back", nil))
+		b.WriteString("\n" + paragraph(width, "", say("back", nil)))
 	}
 	_, err := io.WriteString(s.out, b.String())
 	return err

@@ -64,7 +64,7 @@ func newDMARCWalkCmd(s *streams) *cobra.Command {
 			if format == "json" {
 				err = encodeJSON(s.out, t)
 			} else {
-				err = writeTrace(s.out, t, l)
+				err = writeTrace(s.out, s.columns(), t, l)
 			}
 			if err != nil {
 				return &exit{exitUsage, err}

@@ -17,19 +17,19 @@ import (
 const (
 	shownTexts = 10
 	shownText  = 1000
-	textWidth  = 80
 )
 
 // traceText prints a walk. Records and names are strangers' text.
 type traceText struct {
 	strings.Builder
+	width   int // columns of the terminal
 	l       *locale.Localizer
 	policy  dns.Name // of the domain, said before the table
 	testing bool     // a row of the table is lowered by t=y
 }
 
-func writeTrace(w io.Writer, t *dmarc.Trace, l *locale.Localizer) error {
-	p := &traceText{l: l}
+func writeTrace(w io.Writer, width int, t *dmarc.Trace, l *locale.Localizer) error {
+	p := &traceText{width: width, l: l}
 	p.line("", p.text("title", check.Params{"Domain": t.Domain.String()}))
 	p.WriteByte('\n')
 	p.steps(t.Steps)
@@ -49,31 +49,12 @@ func (p *traceText) text(id string, params check.Params) string {
 }
 
 // line prints text broken at the width, later lines below the first one's text.
-func (p *traceText) line(indent, text string) {
-	used := 0
-	for _, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case used == 0:
-			p.WriteString(indent)
-			used = utf8.RuneCountInString(indent)
-		case used+1+n > textWidth:
-			used = utf8.RuneCountInString(indent)
-			p.WriteString("\n" + strings.Repeat(" ", used))
-		default:
-			p.WriteByte(' ')
-			used++
-		}
-		p.WriteString(word)
-		used += n
-	}
-	p.WriteByte('\n')
-}
+func (p *traceText) line(lead, text string) { p.WriteString(paragraph(p.width, lead, text)) }
 
 func (p *traceText) steps(steps []dmarc.TraceStep) {
 	wide := 0
 	for i := range steps {
-		if n := len(steps[i].Query); n <= 46 {
+		if n := len(steps[i].Query); n <= p.width-34 {
 			wide = max(wide, n)
 		}
 	}
@@ -153,7 +134,7 @@ func (p *traceText) table(t *dmarc.Trace) {
 	var wide [3]int
 	for _, r := range rows {
 		for i, cell := range []string{r.who, r.policy, r.old} {
-			if n := utf8.RuneCountInString(cell); n <= 36 {
+			if n := utf8.RuneCountInString(cell); i > 0 || n <= p.width-44 { // a long name has a line of its own
 				wide[i] = max(wide[i], n)
 			}
 		}
@@ -161,11 +142,11 @@ func (p *traceText) table(t *dmarc.Trace) {
 	for _, r := range rows {
 		who := r.who
 		if utf8.RuneCountInString(who) > wide[0] {
-			p.WriteString(who + "\n")
+			p.line("", who)
 			who = ""
 		}
 		head := pad(who, wide[0]) + "  " + pad(r.policy, wide[1]) + "  " + pad(r.old, wide[2]) + "  "
-		if utf8.RuneCountInString(head+r.why) > textWidth {
+		if utf8.RuneCountInString(head+r.why) > p.width {
 			p.WriteString(strings.TrimRight(head, " ") + "\n")
 			p.line("    ", r.why)
 			continue

@@ -57,7 +57,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"ps": cmdPS, "lab": cmdLab, "dnsserver": cmdDNSServer, "oddserver": cmdOddServer, "lines": cmdLines, "clean": cmdClean,
-			"days": cmdDays,
+			"days": cmdDays, "weighs": cmdWeighs,
 		},
 	})
 }
@@ -90,6 +90,20 @@ func cmdPS(ts *testscript.TestScript, neg bool, args []string) {
 	// Every exit code but 0 is explained by the last line of standard error.
 	if last := lastLine(ts.ReadFile("stderr")); got != 0 && !strings.HasPrefix(last, "postseal: ") {
 		ts.Fatalf("exit code %d, and the last line on standard error is %q", got, last)
+	}
+}
+
+// cmdWeighs holds files to a number of octets: "weighs MOST FILE...".
+func cmdWeighs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: weighs MOST FILE...")
+	}
+	most, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for _, f := range args[1:] {
+		if n := len(ts.ReadFile(f)); n > most {
+			ts.Fatalf("%s has %d octets, more than %d", f, n, most)
+		}
 	}
 }
 
