@@ -1,10 +1,13 @@
 package tlsrpt
 
 import (
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/special"
 )
 
 // Rules over the URIs that reports go to.
@@ -174,6 +177,51 @@ service was given up, or its name is misspelt.
 			}
 		}),
 	},
+	{
+		Meta: check.Meta{
+			ID: "tlsrpt-rua-https-private", Standard: check.TLSRPT, Severity: check.Error,
+			Title: "the report URL's host is not on the Internet", Refs: []check.Ref{check.RFC(8460, "3"), check.RFC(6890, "")},
+			Doc: `Every address of the host in the ` + "`https:`" + ` URI lies in a block that the Internet does not route, such as private
+networks or documentation. Senders elsewhere cannot post a report there, so you get none. Often an internal name has
+got into a public record. The host was not contacted; what is judged is its addresses.
+
+    before: rua=https://reports.example.com/v1   (10.0.0.5)
+    after:  rua=mailto:tls-reports@example.com`,
+		},
+		Applies: hasDestination("https"),
+		Run:     overTXT(runPrivate),
+	},
+}
+
+// runPrivate reports hosts all of whose addresses are special-purpose (RFC 6890).
+func runPrivate(f *Facts, r *check.Reporter) {
+	for i := range f.Destinations {
+		d := &f.Destinations[i]
+		if d.Scheme != "https" {
+			continue
+		}
+		var addrs []netip.Addr
+		if a, ok := literalAddr(d.Host); ok {
+			addrs = append(addrs, a)
+		}
+		for _, l := range []*dns.Lookup{&d.A, &d.AAAA} {
+			for _, rec := range l.Records() {
+				addrs = append(addrs, rec.Addr)
+			}
+		}
+		public := slices.ContainsFunc(addrs, func(a netip.Addr) bool { return special.Block(a) == "" })
+		switch {
+		case public:
+		case d.A.Unknown():
+			r.Unknown(d.A.Error)
+		case d.AAAA.Unknown():
+			r.Unknown(d.AAAA.Error)
+		case len(addrs) > 0: // without any, tlsrpt-rua-https-dns speaks
+			finding := f.to(d, "")
+			finding.Params["Address"], finding.Params["Block"] = addrs[0].String(), special.Block(addrs[0])
+			r.Report(finding)
+		}
+	}
 }
 
 func hasDestination(scheme string) func(*Facts) bool {
