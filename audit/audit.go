@@ -8,12 +8,14 @@ package audit
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net/netip"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/postseal/postseal/bimi"
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dane"
 	"github.com/postseal/postseal/dkim"
@@ -34,12 +36,14 @@ import (
 type Auditor struct {
 	Resolver dns.Resolver
 	Fetcher  mtasts.Fetcher  // nil: HTTPS is not to be used
+	Logos    bimi.Fetcher    // nil: what BIMI records name is not fetched
 	Prober   starttls.Prober // nil: SMTP is not to be used
 	NoSMTP   string          // why Prober is nil: "disabled" or "offline"
 
 	// AskServer asks one name server; nil: name servers are not asked one by one.
 	AskServer func(ctx context.Context, server netip.Addr, name dns.Name, qtype dns.Type) (dns.Answer, error)
 
+	MarkRoots    *x509.CertPool // roots of mark certificates that the user trusts; nil: none
 	WeakKeys     *dkim.WeakKeys // a list to look DKIM keys up in; nil: none
 	AllowPrivate bool
 	Now          func() time.Time
@@ -69,6 +73,7 @@ type Facts struct {
 	DMARC    *dmarc.Facts
 	MTASTS   *mtasts.Facts
 	TLSRPT   *tlsrpt.Facts
+	BIMI     *bimi.Facts
 	MX       *mx.Facts
 	Zone     *zone.Facts
 	DNSSEC   *dnssec.Facts
@@ -128,7 +133,7 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 	defer stopProbe()
 	g, ctx := errgroup.WithContext(ctx)
 	mxDone, spfDone := make(chan struct{}), make(chan struct{})
-	dkimDone := make(chan struct{})
+	dkimDone, dmarcDone := make(chan struct{}), make(chan struct{})
 
 	var probe *starttls.Run
 	if a.Prober != nil {
@@ -225,7 +230,14 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 		return ctx.Err()
 	})
 	g.Go(func() (err error) {
+		defer close(dmarcDone)
 		f.DMARC, err = dmarc.Gather(ctx, r, req.Domain)
+		return err
+	})
+	g.Go(func() (err error) {
+		f.BIMI, err = bimi.Gather(ctx, r, a.Logos, req.Domain, bimi.GatherOptions{
+			Organization: organization(f, dmarcDone), MarkRoots: a.MarkRoots, Now: a.Now(),
+		})
 		return err
 	})
 	g.Go(func() (err error) {

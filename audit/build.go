@@ -107,7 +107,7 @@ func marshalFacts(f *Facts, keys [][]byte) (map[string]json.RawMessage, error) {
 	facts := map[string]json.RawMessage{}
 	for standard, v := range map[check.Standard]any{
 		check.SPF: f.SPF, check.DKIM: f.DKIM, check.DMARC: f.DMARC, check.MTASTS: f.MTASTS, check.TLSRPT: f.TLSRPT,
-		check.MX: mxFacts{f.MX, f.Zone}, check.DNSSEC: f.DNSSEC, check.DANE: f.DANE, check.STARTTLS: f.STARTTLS,
+		check.MX: mxFacts{f.MX, f.Zone}, check.DNSSEC: f.DNSSEC, check.DANE: f.DANE, check.BIMI: f.BIMI, check.STARTTLS: f.STARTTLS,
 	} {
 		b, err := json.Marshal(v)
 		if err != nil {

@@ -3,6 +3,7 @@ package audit
 import (
 	"slices"
 
+	"github.com/postseal/postseal/bimi"
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dane"
 	"github.com/postseal/postseal/dkim"
@@ -27,6 +28,7 @@ func evaluate(f *Facts) []check.Result {
 		check.Evaluate(tlsrpt.Rules, f.TLSRPT),
 		check.Evaluate(dane.Rules, f.DANE),
 		check.Evaluate(dnssec.Rules, f.DNSSEC),
+		check.Evaluate(bimi.Rules, f.BIMI),
 		check.Evaluate(mx.Rules, f.MX),
 		check.Evaluate(zone.Rules, f.Zone),
 		check.Evaluate(starttls.Rules, f.STARTTLS),
@@ -41,7 +43,7 @@ func evaluate(f *Facts) []check.Result {
 func Metas() []*check.Meta {
 	metas := slices.Concat(
 		metasOf(spf.Rules), metasOf(dkim.Rules), metasOf(dmarc.Rules), metasOf(mtasts.Rules),
-		metasOf(tlsrpt.Rules), metasOf(dane.Rules), metasOf(dnssec.Rules), metasOf(mx.Rules), metasOf(zone.Rules),
+		metasOf(tlsrpt.Rules), metasOf(dane.Rules), metasOf(dnssec.Rules), metasOf(bimi.Rules), metasOf(mx.Rules), metasOf(zone.Rules),
 		metasOf(starttls.Rules), metasOf(Rules),
 	)
 	inReportOrder(metas, func(m *check.Meta) check.Standard { return m.Standard })

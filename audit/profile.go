@@ -65,6 +65,7 @@ func settle(f *Facts, p check.Profile) {
 	f.SPF.Profile, f.DKIM.Profile, f.DMARC.Profile = p, p, p
 	f.MTASTS.Profile, f.TLSRPT.Profile, f.MX.Profile = p, p, p
 	f.DNSSEC.Profile, f.DANE.Profile, f.STARTTLS.Profile = p, p, p
+	f.BIMI.Profile, f.BIMI.DMARC = p, BIMIGate(f.DMARC)
 	if !f.MX.Lookup.Unknown() {
 		hasMX := len(f.MX.Hosts) > 0 && !f.MX.Implicit
 		f.SPF.HasMX = &hasMX

@@ -12,7 +12,7 @@ import (
 
 const module = "github.com/postseal/postseal/"
 
-var standards = []string{"spf", "dkim", "dmarc", "mtasts", "tlsrpt", "dane", "dnssec", "mx", "starttls", "zone"}
+var standards = []string{"spf", "dkim", "dmarc", "mtasts", "tlsrpt", "dane", "dnssec", "bimi", "mx", "starttls", "zone"}
 
 // TestImports holds the packages to the arrows of docs/ARCHITECTURE.md.
 func TestImports(t *testing.T) {

@@ -159,6 +159,10 @@ func (w words) published(r *Report, std check.Standard) []publishedText {
 		if v := factsOf[tlsrptView](r, "tls-rpt"); v != nil {
 			add("_smtp._tls."+r.Domain+".", v.Records...)
 		}
+	case check.BIMI:
+		if v := factsOf[bimiView](r, "bimi"); v != nil && v.RecordName != "" {
+			add(v.RecordName+".", v.Records...)
+		}
 	}
 	return list
 }
@@ -178,6 +182,8 @@ func (w words) details(c *cardView, r *Report, std check.Standard) {
 		if v := factsOf[tlsrptView](r, "tls-rpt"); v != nil && len(v.RUA) > 0 {
 			c.fact(w.t("fact.reports-to"), strings.Join(v.RUA, ", "))
 		}
+	case check.BIMI:
+		w.bimiDetails(c, factsOf[bimiView](r, "bimi"))
 	case check.MX:
 		w.mxDetails(c, r, factsOf[mxView](r, "mx"))
 	case check.STARTTLS:

@@ -201,6 +201,9 @@ func (p *textPrinter) standards(r *Report) {
 		nameW = max(nameW, utf8.RuneCountInString(p.standard(s.Standard)))
 	}
 	for _, s := range list {
+		if s.Standard == check.BIMI && s.State == stateNone {
+			continue // optional, and nothing is published
+		}
 		lead := fmt.Sprintf("  %s  %s  ", pad(s.State.Symbol+" "+p.stateWord(s.State), wordW+2), pad(p.standard(s.Standard), nameW))
 		// Two lines hold nearly every title whole: cut short, one may say the opposite.
 		indent := utf8.RuneCountInString(lead)

@@ -74,7 +74,7 @@ func newDMARCRolloutCmd(s *streams) *cobra.Command {
 			}
 			defer done()
 			// The plan needs no connection to a mail host or a policy host.
-			w.auditor.Prober, w.auditor.NoSMTP, w.auditor.Fetcher, w.auditor.AskServer = nil, "disabled", nil, nil
+			w.auditor.Prober, w.auditor.NoSMTP, w.auditor.Fetcher, w.auditor.Logos, w.auditor.AskServer = nil, "disabled", nil, nil, nil
 			out, err := w.auditor.Audit(ctx, requests[0])
 			switch {
 			case cmd.Context().Err() != nil:

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postseal/postseal/audit"
+	"github.com/postseal/postseal/bimi"
 	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/internal/atomicfile"
 	"github.com/postseal/postseal/internal/dial"
@@ -30,6 +31,7 @@ type netFlags struct {
 	replay       string
 	connectTo    []string
 	caFile       string
+	bimiCA       string
 	allowPrivate bool
 	trustAD      bool
 	noSMTP       bool
@@ -45,6 +47,7 @@ func (f *netFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&f.replay, "replay", "", "take every answer from a `FILE` that --record wrote")
 	fl.StringArrayVar(&f.connectTo, "connect-to", nil, "send HTTPS and SMTP connections to `ELSEWHERE`, NAME:PORT:ADDR:PORT (repeatable)")
 	fl.BoolVar(&f.allowPrivate, "allow-private", false, "connect to private and other special-purpose addresses too")
+	fl.StringVar(&f.bimiCA, "bimi-ca", "", "trust the roots in this PEM `FILE` for BIMI mark certificates")
 	fl.BoolVar(&f.noSMTP, "no-smtp", false, "do not probe the mail ports")
 	fl.StringVar(&f.helo, "helo", "", "`NAME` to give in EHLO (default: this machine's)")
 	cmd.MarkFlagsMutuallyExclusive("record", "replay")
@@ -124,15 +127,18 @@ func (f *netFlags) openWith(now func() time.Time, c clients) (*world, error) {
 	}
 	w.fetcher = mtasts.NewFetcher(w.dialer, c.roots, w.now, w.tape)
 	w.auditor = &audit.Auditor{
-		Resolver: w.run, Fetcher: w.fetcher, AllowPrivate: f.allowPrivate, Now: w.now,
+		Resolver: w.run, Fetcher: w.fetcher, Logos: bimi.NewFetcher(w.dialer, c.roots, w.now, w.tape), AllowPrivate: f.allowPrivate, Now: w.now,
 		AskServer: func(ctx context.Context, server netip.Addr, name dns.Name, qtype dns.Type) (dns.Answer, error) {
 			return w.run.AskServer(ctx, netip.AddrPortFrom(server, 53), name, qtype)
 		},
 	}
+	if w.auditor.MarkRoots, err = loadMarkRoots(f.bimiCA); err != nil {
+		return nil, err
+	}
 	// With redirects an offline run still has servers of its own to ask.
 	offline := f.offline && len(c.redirects) == 0
 	if offline {
-		w.auditor.Fetcher = nil
+		w.auditor.Fetcher, w.auditor.Logos = nil, nil
 		w.auditor.AskServer = nil
 	}
 	switch {
