@@ -267,6 +267,8 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 	err := g.Wait()
 	if err != nil {
 		stopProbe()
+	} else {
+		a.prove(probeCtx, f) // the group's own context has ended
 	}
 	if probe != nil {
 		var order []dns.Name

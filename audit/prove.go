@@ -1,0 +1,69 @@
+package audit
+
+import (
+	"context"
+	"sync"
+
+	"github.com/postseal/postseal/dns"
+)
+
+// prove asks each name server of the zone for what the resolver could not get,
+// where the answer decides: whether mail can be delivered, and which policies
+// hold. Where all of them fail too, the fault is the domain's and not ours.
+func (a *Auditor) prove(ctx context.Context, f *Facts) {
+	if a.AskServer == nil || f.MX.NameServers.Zone == "" {
+		return
+	}
+	lookups := []*dns.Lookup{&f.MX.Lookup, &f.SPF.Lookup}
+	for _, s := range f.DMARC.Steps {
+		if s.Name == f.Domain {
+			lookups = append(lookups, &s.Lookup)
+		}
+	}
+	var wg sync.WaitGroup
+	for _, l := range lookups {
+		if !l.Unknown() || l.Error.Kind != dns.ServFail && l.Error.Kind != dns.Timeout {
+			continue
+		}
+		wg.Go(func() {
+			if a.allFail(ctx, f, l) {
+				e := *l.Error // others hold the same error, and need not be proven
+				e.Authoritative = true
+				l.Error = &e
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// allFail tells whether no server of the zone answers the question and at least
+// one says so itself. Silence alone proves nothing: it may be our own network
+// that lets nothing through. A referral means that the name lies in another zone.
+func (a *Auditor) allFail(ctx context.Context, f *Facts, l *dns.Lookup) bool {
+	hosts := f.MX.NameServers.Hosts
+	errs := make([]*dns.Error, len(hosts))
+	var wg sync.WaitGroup
+	for i := range hosts {
+		if len(hosts[i].Addresses) == 0 {
+			return false // not asked
+		}
+		wg.Go(func() {
+			if _, err := a.AskServer(ctx, hosts[i].Addresses[0], l.Name, l.Type); err != nil {
+				errs[i] = dns.AsError(err, l.Name, l.Type)
+			}
+		})
+	}
+	wg.Wait()
+	said := false
+	for _, e := range errs {
+		switch {
+		case e == nil:
+			return false
+		case e.Kind == dns.ServFail || e.Kind == dns.Refused:
+			said = true
+		case e.Kind != dns.Timeout && e.Kind != dns.Network:
+			return false
+		}
+	}
+	return said
+}
