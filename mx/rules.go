@@ -10,7 +10,7 @@ import (
 )
 
 // Rules judge Facts, in report order.
-var Rules = slices.Concat(domainRules, targetRules, setRules, zoneRules)
+var Rules = slices.Concat(domainRules, targetRules, setRules, providerRules, apexRules, zoneRules)
 
 // Limits that rules judge by.
 const (
