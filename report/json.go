@@ -68,6 +68,18 @@ func encode(v any, prefix string) ([]byte, error) {
 	return escapeJSON(buf.Bytes()), nil
 }
 
+// EncodeJSON writes what a command other than audit prints as JSON, indented and
+// with hidden characters spelt as \uXXXX: a stranger's record may hold some that
+// turn a terminal's text around.
+func EncodeJSON(w io.Writer, v any) error {
+	b, err := encode(v, "")
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(b)
+	return err
+}
+
 // escapeJSON spells hidden characters of valid JSON as \uXXXX. They can only
 // stand inside strings there, and line ends are the encoder's own.
 func escapeJSON(b []byte) []byte {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -112,10 +111,7 @@ func (o *findOptions) run(ctx context.Context, s *streams, arg string) error {
 		return err
 	}
 	if o.format == "json" {
-		enc := json.NewEncoder(s.out)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		err = enc.Encode(newFindDocument(f))
+		err = report.EncodeJSON(s.out, newFindDocument(f))
 	} else {
 		err = writeFound(s.out, s.columns(), f, o, l)
 	}

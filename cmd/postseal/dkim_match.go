@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -194,10 +193,7 @@ func readMessage(path string) ([]byte, error) {
 
 func (d *matchDocument) write(s *streams, format string, l *locale.Localizer) error {
 	if format == "json" {
-		enc := json.NewEncoder(s.out)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		return enc.Encode(d)
+		return report.EncodeJSON(s.out, d)
 	}
 	for _, warning := range d.Warnings {
 		fmt.Fprintf(s.err, "postseal: %s\n", report.Escape(warning))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -484,10 +483,7 @@ func (p *rotatePlan) write(s *streams, format string) error {
 	d := p.document()
 	if format == "json" {
 		p.g.flags.format = "json" // it holds what notes would say
-		enc := json.NewEncoder(s.out)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		return enc.Encode(d)
+		return report.EncodeJSON(s.out, d)
 	}
 	for _, warning := range d.Warnings {
 		fmt.Fprintf(s.err, "postseal: %s\n", report.Escape(warning))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -345,8 +344,5 @@ func writeRolloutJSON(w io.Writer, domain string, plan *audit.Rollout, o dmarc.R
 		}
 		doc.Stages = append(doc.Stages, st)
 	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(doc)
+	return report.EncodeJSON(w, doc)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"strings"
@@ -12,6 +11,8 @@ import (
 	"github.com/postseal/postseal/dmarc"
 	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/internal/locale"
+
+	"github.com/postseal/postseal/report"
 )
 
 // maxNames bounds --name: each has a walk of its own.
@@ -121,8 +122,5 @@ func failure(e *dns.Error, l *locale.Localizer) string {
 }
 
 func encodeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
+	return report.EncodeJSON(w, v)
 }

@@ -224,6 +224,25 @@ func TestHostileCall(t *testing.T) {
 	}
 }
 
+// TestHostileJSON prints what a hostile zone holds as JSON of the commands that
+// look at one standard: nothing hidden reaches the terminal as it came.
+func TestHostileJSON(t *testing.T) {
+	zone := filepath.Join(t.TempDir(), "evil.zone")
+	if err := os.WriteFile(zone, []byte(hostileZone()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"dkim", "find", "evil.example", "--selector", "s1"}, {"dmarc", "walk", "evil.example"}, {"dmarc", "rollout", "evil.example"},
+		{"spf", "tree", "evil.example"}, {"spf", "eval", "--ip", "192.0.2.1", "--from", "a@evil.example"},
+	} {
+		_, out, errs := invoke(t, append(args, "--format", "json", "--offline", "--zone", zone)...)
+		if out == "" {
+			t.Errorf("%q prints nothing: %s", args, errs)
+		}
+		harmless(t, fmt.Sprintf("%q", args), out)
+	}
+}
+
 // invoke runs postseal in this process.
 func invoke(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/netip"
@@ -59,10 +58,7 @@ func newSPFEvalCmd(s *streams) *cobra.Command {
 				return cmd.Context().Err()
 			}
 			if format == "json" {
-				enc := json.NewEncoder(s.out)
-				enc.SetIndent("", "  ")
-				enc.SetEscapeHTML(false)
-				return enc.Encode(o)
+				return report.EncodeJSON(s.out, o)
 			}
 			return writeOutcome(s.out, o, q.IP, l)
 		},

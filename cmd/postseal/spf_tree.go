@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -88,10 +87,7 @@ func newSPFTreeCmd(s *streams) *cobra.Command {
 // nothing could be taken for a domain that lets nobody send.
 func writeOutline(s *streams, o *spf.Outline, format string, opts report.TextOptions) error {
 	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(o); err != nil {
+	if err := report.EncodeJSON(&b, o); err != nil {
 		return err
 	}
 	switch {
