@@ -70,6 +70,13 @@ var runInherited = judge(stageRecord, func(f *Facts, r *check.Reporter) {
 	}
 })
 
+// aliased is the Applies of the rule over the alias: without one, and without a
+// record, there is nothing that could be right.
+func aliased(f *Facts) bool {
+	_, dangling := f.danglingTarget()
+	return dangling || applies(stageText)(f)
+}
+
 var runDangling = judge(stageTXT, func(f *Facts, r *check.Reporter) {
 	target, ok := f.danglingTarget()
 	if !ok {

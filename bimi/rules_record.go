@@ -242,6 +242,6 @@ logo that stands beside your messages, which is why a target that anyone can reg
     before: default._bimi.example.com. CNAME example-com.gone-provider.example.
     after:  (nothing at default._bimi.example.com)`,
 		},
-		Applies: applies(stageTXT), Run: runDangling,
+		Applies: aliased, Run: runDangling,
 	},
 }

@@ -85,6 +85,9 @@ func (w words) card(r *Report, s *standing, points []pointView) cardView {
 	c.Records, c.Findings = w.findingViews(r, s, published)
 	c.Unknown = unknownViews(s.Unknown)
 	c.Passed, c.NA = ruleViews(s.Passed), ruleViews(s.NA)
+	if s.Standard == check.BIMI && s.State == stateNone {
+		c.NA = nil // optional, and nothing is published: sixty titles would tell nobody anything
+	}
 	w.details(&c, r, s.Standard)
 	return c
 }
