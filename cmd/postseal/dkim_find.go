@@ -18,12 +18,12 @@ import (
 )
 
 type findOptions struct {
-	net          netFlags
-	selectors    []string
-	from         []string
-	weak         string
-	deep, nsec   bool
-	format, lang string
+	net        netFlags
+	selectors  []string
+	from       []string
+	weak       string
+	deep, nsec bool
+	look       lookFlags
 }
 
 func newDKIMFindCmd(s *streams) *cobra.Command {
@@ -39,7 +39,7 @@ func newDKIMFindCmd(s *streams) *cobra.Command {
 		Example: "  postseal dkim find example.com\n" +
 			"  postseal dkim find --deep --zone example.com.zone --offline example.com\n" +
 			"  postseal dkim find --selectors-from reports/ --format json example.com",
-		Args: oneDomain,
+		Args: oneArg("domain"),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), s, args[0]) },
 	}
 	o.net.addDNS(cmd)
@@ -49,18 +49,8 @@ func newDKIMFindCmd(s *streams) *cobra.Command {
 	addWeakKeys(cmd, &o.weak)
 	fl.BoolVar(&o.deep, "deep", false, "ask for every name that is known, some 300")
 	fl.BoolVar(&o.nsec, "nsec", false, "walk the NSEC records below _domainkey where the zone has them")
-	fl.StringVar(&o.format, "format", "text", "what standard output gets, a `FORMAT`: text or json")
-	addLang(cmd, &o.lang)
-	complete(cmd, "format", "text", "json")
+	o.look.add(cmd)
 	return cmd
-}
-
-// oneDomain is the argument of commands that look at one domain.
-func oneDomain(cmd *cobra.Command, args []string) error {
-	if len(args) != 1 {
-		return usage("give exactly one domain; see '%s --help'", cmd.CommandPath())
-	}
-	return nil
 }
 
 // addSelectorsFrom adds the flag that commands share.
@@ -70,12 +60,9 @@ func addSelectorsFrom(cmd *cobra.Command, paths *[]string) {
 }
 
 func (o *findOptions) run(ctx context.Context, s *streams, arg string) error {
-	l, err := localizer(o.lang)
+	l, err := o.look.words()
 	if err != nil {
 		return err
-	}
-	if o.format != "text" && o.format != "json" {
-		return usage("unknown format %q (text or json)", o.format)
 	}
 	domain, err := parseDomain(arg)
 	if err != nil {
@@ -110,7 +97,7 @@ func (o *findOptions) run(ctx context.Context, s *streams, arg string) error {
 	case err != nil:
 		return err
 	}
-	if o.format == "json" {
+	if o.look.json() {
 		err = report.EncodeJSON(s.out, newFindDocument(f))
 	} else {
 		err = writeFound(s.out, s.columns(), f, o, l)

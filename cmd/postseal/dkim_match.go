@@ -40,9 +40,10 @@ type skippedFile struct {
 
 func newDKIMMatchCmd(s *streams) *cobra.Command {
 	var (
-		net                             netFlags
-		keys                            []string
-		selector, message, format, lang string
+		look              lookFlags
+		net               netFlags
+		keys              []string
+		selector, message string
 	)
 	cmd := &cobra.Command{
 		Use:   "match --key FILE|FOLDER [--selector NAME] DOMAIN",
@@ -59,12 +60,9 @@ func newDKIMMatchCmd(s *streams) *cobra.Command {
 			"  postseal dkim match --key keys/s1.private --selector s1 --message m.eml example.com",
 		Args: oneArg("domain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := localizer(lang)
+			l, err := look.words()
 			if err != nil {
 				return err
-			}
-			if format != "text" && format != "json" {
-				return usage("unknown format %q (text or json)", format)
 			}
 			domain, err := parseDomain(args[0])
 			if err != nil {
@@ -109,7 +107,7 @@ func newDKIMMatchCmd(s *streams) *cobra.Command {
 				}
 				doc.Keys = append(doc.Keys, e)
 			}
-			if err := doc.write(s, format, l); err != nil {
+			if err := doc.write(s, look.format, l); err != nil {
 				return err
 			}
 			return doc.exit(l)
@@ -120,9 +118,7 @@ func newDKIMMatchCmd(s *streams) *cobra.Command {
 	fl.StringArrayVar(&keys, "key", nil, "private key `FILE`, or a folder of them (needed, repeatable)")
 	fl.StringVar(&selector, "selector", "", "`NAME` at which the key is published (default: from the file's name, else searched)")
 	fl.StringVar(&message, "message", "", "`FILE` with a message that the key should have signed")
-	fl.StringVar(&format, "format", "text", "what standard output gets, a `FORMAT`: text or json")
-	addLang(cmd, &lang)
-	complete(cmd, "format", "text", "json")
+	look.add(cmd)
 	return cmd
 }
 

@@ -8,10 +8,12 @@ import (
 
 	"github.com/postseal/postseal/dmarc"
 	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/report"
 )
 
 // The words of SPF (RFC 7208 §2.6) and DKIM (RFC 8601 §2.7.1) results.
 var (
+	look        lookFlags
 	spfResults  = []string{"pass", "fail", "softfail", "neutral", "none", "temperror", "permerror"}
 	dkimResults = []string{"pass", "fail", "policy", "neutral", "none", "temperror", "permerror"}
 )
@@ -24,7 +26,6 @@ func newDMARCEvalCmd(s *streams) *cobra.Command {
 		net                  netFlags
 		from, spf, spfDomain string
 		dkim                 []string
-		format, lang         string
 	)
 	cmd := &cobra.Command{
 		Use:   "eval --from ADDRESS [--spf RESULT:DOMAIN] [--dkim RESULT:DOMAIN[:SELECTOR]]...",
@@ -44,12 +45,9 @@ func newDMARCEvalCmd(s *streams) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := localizer(lang)
+			l, err := look.words()
 			if err != nil {
 				return err
-			}
-			if format != "text" && format != "json" {
-				return usage("unknown format %q (text or json)", format)
 			}
 			q, err := dmarcQuery(from, spf, spfDomain, dkim)
 			if err != nil {
@@ -64,8 +62,8 @@ func newDMARCEvalCmd(s *streams) *cobra.Command {
 			if cmd.Context().Err() != nil {
 				return cmd.Context().Err()
 			}
-			if format == "json" {
-				err = encodeJSON(s.out, o)
+			if look.json() {
+				err = report.EncodeJSON(s.out, o)
 			} else {
 				err = writeVerdict(s.out, s.columns(), o, l)
 			}
@@ -81,9 +79,7 @@ func newDMARCEvalCmd(s *streams) *cobra.Command {
 	fl.StringVar(&spf, "spf", "", "what SPF said of the domain in MAIL FROM: `RESULT:DOMAIN`")
 	fl.StringVar(&spfDomain, "spf-domain", "", "the `DOMAIN` in MAIL FROM, where --spf is a result only")
 	fl.StringArrayVar(&dkim, "dkim", nil, "what became of a signature: `RESULT:DOMAIN[:SELECTOR]`, or d=DOMAIN,s=SELECTOR,result=RESULT (repeatable)")
-	fl.StringVar(&format, "format", "text", "what standard output gets, a `FORMAT`: text or json")
-	addLang(cmd, &lang)
-	complete(cmd, "format", "text", "json")
+	look.add(cmd)
 	return cmd
 }
 

@@ -196,12 +196,11 @@ func skipping(to io.Writer, l *locale.Localizer) func(source string, err error) 
 }
 
 func writeReports(out io.Writer, sum *aggregate.Summary, format string, opts report.TextOptions) error {
-	b, err := json.MarshalIndent(sum, "", "  ")
-	if err != nil {
-		return err
-	}
 	if format == "json" {
-		_, err := out.Write(append(b, '\n'))
+		return report.EncodeJSON(out, sum)
+	}
+	b, err := json.Marshal(sum)
+	if err != nil {
 		return err
 	}
 	return report.WriteDMARCReports(out, format, b, opts)

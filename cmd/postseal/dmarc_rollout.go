@@ -21,9 +21,9 @@ import (
 
 func newDMARCRolloutCmd(s *streams) *cobra.Command {
 	var (
-		net          netFlags
-		req          rolloutRequest
-		format, lang string
+		look lookFlags
+		net  netFlags
+		req  rolloutRequest
 	)
 	cmd := &cobra.Command{
 		Use:   "rollout DOMAIN",
@@ -41,12 +41,9 @@ func newDMARCRolloutCmd(s *streams) *cobra.Command {
 			"  postseal dmarc rollout --zone example.com.zone --offline example.com --format json",
 		Args: oneArg("domain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := localizer(lang)
+			l, err := look.words()
 			if err != nil {
 				return err
-			}
-			if format != "text" && format != "json" {
-				return usage("unknown format %q (text or json)", format)
 			}
 			domain, err := parseDomain(args[0])
 			if err != nil {
@@ -90,7 +87,7 @@ func newDMARCRolloutCmd(s *streams) *cobra.Command {
 				return &exit{exitIncomplete, errors.New(l.Text("rollout.unknown", check.Params{
 					"Domain": domain.String(), "Cause": l.Cause(check.CauseOf(err))}))}
 			}
-			if format == "json" {
+			if look.json() {
 				return writeRolloutJSON(s.out, domain.String(), plan, opts, evidence, l)
 			}
 			return writeRollout(s, domain.String(), plan, l)
@@ -98,9 +95,7 @@ func newDMARCRolloutCmd(s *streams) *cobra.Command {
 	}
 	net.addDNS(cmd)
 	req.add(cmd)
-	cmd.Flags().StringVar(&format, "format", "text", "what standard output gets, a `FORMAT`: text or json")
-	addLang(cmd, &lang)
-	complete(cmd, "format", "text", "json")
+	look.add(cmd)
 	return cmd
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,9 +19,9 @@ const maxNames = 100
 
 func newDMARCWalkCmd(s *streams) *cobra.Command {
 	var (
-		net          netFlags
-		others       []string
-		format, lang string
+		look   lookFlags
+		net    netFlags
+		others []string
 	)
 	cmd := &cobra.Command{
 		Use:   "walk DOMAIN [--name NAME]...",
@@ -38,12 +37,9 @@ func newDMARCWalkCmd(s *streams) *cobra.Command {
 			"  postseal dmarc walk --zone example.com.zone --offline --format json example.com",
 		Args: oneArg("domain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := localizer(lang)
+			l, err := look.words()
 			if err != nil {
 				return err
-			}
-			if format != "text" && format != "json" {
-				return usage("unknown format %q (text or json)", format)
 			}
 			domain, err := parseDomain(args[0])
 			if err != nil {
@@ -62,8 +58,8 @@ func newDMARCWalkCmd(s *streams) *cobra.Command {
 			if cmd.Context().Err() != nil {
 				return cmd.Context().Err()
 			}
-			if format == "json" {
-				err = encodeJSON(s.out, t)
+			if look.json() {
+				err = report.EncodeJSON(s.out, t)
 			} else {
 				err = writeTrace(s.out, s.columns(), t, l)
 			}
@@ -76,9 +72,7 @@ func newDMARCWalkCmd(s *streams) *cobra.Command {
 	net.addDNS(cmd)
 	fl := cmd.Flags()
 	fl.StringArrayVar(&others, "name", nil, "say what applies to mail From this `NAME`, too; without a dot, a label below DOMAIN (repeatable)")
-	fl.StringVar(&format, "format", "text", "what standard output gets, a `FORMAT`: text or json")
-	addLang(cmd, &lang)
-	complete(cmd, "format", "text", "json")
+	look.add(cmd)
 	return cmd
 }
 
@@ -119,8 +113,4 @@ func failure(e *dns.Error, l *locale.Localizer) string {
 		return ""
 	}
 	return l.Cause(check.Cause{Code: e.CauseCode(), Params: e.CauseParams()})
-}
-
-func encodeJSON(w io.Writer, v any) error {
-	return report.EncodeJSON(w, v)
 }

@@ -49,7 +49,7 @@ func newMTASTSPolicyCmd(s *streams) *cobra.Command {
 		Example: "  postseal mta-sts policy example.com\n" +
 			"  postseal mta-sts policy --probe --format json example.com\n" +
 			"  postseal mta-sts policy --every-address --subdomain lists example.com",
-		Args: oneDomain,
+		Args: oneArg("domain"),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), s, args[0]) },
 	}
 	o.net.add(cmd)
@@ -107,7 +107,7 @@ func (o *policyOptions) run(ctx context.Context, s *streams, arg string) error {
 	}
 	p.Findings = found(p.facts, l)
 	if o.format == "json" {
-		err = encodeJSON(s.out, p)
+		err = report.EncodeJSON(s.out, p)
 	} else {
 		err = writePolicy(s.out, p, l)
 	}

@@ -16,9 +16,9 @@ import (
 
 func newSPFEvalCmd(s *streams) *cobra.Command {
 	var (
-		net                    netFlags
-		ip, from, helo, format string
-		lang                   string
+		look           lookFlags
+		net            netFlags
+		ip, from, helo string
 	)
 	cmd := &cobra.Command{
 		Use:   "eval --ip ADDRESS [--from ADDRESS] [--helo NAME] [DOMAIN]",
@@ -37,12 +37,9 @@ func newSPFEvalCmd(s *streams) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := localizer(lang)
+			l, err := look.words()
 			if err != nil {
 				return err
-			}
-			if format != "text" && format != "json" {
-				return usage("unknown format %q (text or json)", format)
 			}
 			q, err := evalQuery(ip, from, helo, args)
 			if err != nil {
@@ -57,7 +54,7 @@ func newSPFEvalCmd(s *streams) *cobra.Command {
 			if cmd.Context().Err() != nil {
 				return cmd.Context().Err()
 			}
-			if format == "json" {
+			if look.json() {
 				return report.EncodeJSON(s.out, o)
 			}
 			return writeOutcome(s.out, o, q.IP, l)
@@ -68,9 +65,7 @@ func newSPFEvalCmd(s *streams) *cobra.Command {
 	fl.StringVar(&ip, "ip", "", "`ADDRESS` of the client that connects (needed)")
 	fl.StringVar(&from, "from", "", "`ADDRESS` in MAIL FROM; empty for a bounce")
 	fl.StringVar(&helo, "helo", "", "`NAME` that the client gives in EHLO")
-	fl.StringVar(&format, "format", "text", "what standard output gets, a `FORMAT`: text or json")
-	addLang(cmd, &lang)
-	complete(cmd, "format", "text", "json")
+	look.add(cmd)
 	return cmd
 }
 

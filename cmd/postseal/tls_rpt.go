@@ -79,7 +79,7 @@ func (o *tlsReportsOptions) run(ctx context.Context, s *streams, paths []string)
 	sum := b.Summary(read)
 	switch o.format {
 	case "json":
-		err = encodeJSON(s.out, sum)
+		err = report.EncodeJSON(s.out, sum)
 	case "csv":
 		err = writeTLSReportsCSV(s.out, sum)
 	default:
