@@ -167,7 +167,7 @@ func Advice(keyTypes ...string) []check.GenProblem {
 // ReadBack holds a record to be published to our own reader: it must hold the
 // public half of this key, and no fault that is not asked for.
 func (k *PrivateKey) ReadBack(text string) error {
-	key, problems := ParseKey(text)
+	key, problems := parseKey(text, true)
 	for _, p := range problems {
 		for i := range Rules {
 			if m := &Rules[i].Meta; m.ID == p.Rule && m.SeverityOf(&check.Finding{Variant: p.Variant}) == check.Error {

@@ -306,7 +306,7 @@ func (p *parser) exponent(span check.Span, e []byte) {
 // factors looks for moduli that anybody can factor.
 func (p *parser) factors(span check.Span) {
 	n := p.key.Modulus
-	if n == nil || n.BitLen() < 16 {
+	if p.made || n == nil || n.BitLen() < 16 {
 		return
 	}
 	if f := smallFactor(n); f != 0 {

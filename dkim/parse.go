@@ -18,9 +18,13 @@ const (
 // ParseKey reads a key record, the character-strings of one TXT joined without
 // a separator (RFC 6376 §3.6.2.2). It never fails: what is wrong is in the
 // problems, in no particular order, each with its place in the text.
-func ParseKey(text string) (*Key, []Problem) {
+func ParseKey(text string) (*Key, []Problem) { return parseKey(text, false) }
+
+// parseKey can leave out the search for factors of a key whose primes were
+// chosen here: its tables cost more than the key.
+func parseKey(text string, made bool) (*Key, []Problem) {
 	text = text[:min(len(text), maxText)]
-	p := &parser{key: &Key{Text: text, Type: "rsa"}, count: map[string]int{}}
+	p := &parser{made: made, key: &Key{Text: text, Type: "rsa"}, count: map[string]int{}}
 	original := newSource(text)
 	p.key.Tags = tags(original, elements(original))
 
@@ -75,6 +79,7 @@ func ParseKey(text string) (*Key, []Problem) {
 
 // parser is the state of one ParseKey.
 type parser struct {
+	made     bool // the key was made here: nobody else chose its primes
 	key      *Key
 	src      source // after repair
 	list     []element
