@@ -60,6 +60,10 @@ type Report struct {
 	// the JSON, where none were given.
 	DMARCReports *DMARCReports `json:"dmarc_reports,omitempty"`
 
+	// DeclaredAt is where a list or configuration file names the domain; nil, and
+	// not in the JSON, where the command line did.
+	DeclaredAt *Location `json:"declared_at,omitempty"`
+
 	// Facts by standard, exactly as the standards' Facts marshal.
 	Facts map[string]json.RawMessage `json:"facts"`
 	// Queries are the DNS questions of the run in the order of their answers.
@@ -108,7 +112,16 @@ type Finding struct {
 	Span         *check.Span    `json:"span"`
 	Fix          *Fix           `json:"fix"`
 	Ignored      *Ignored       `json:"ignored"`
+	Location     *Location      `json:"location,omitempty"` // where a file holds the record; nil for records in DNS
 	Consequences []Consequence  `json:"consequences"`
+}
+
+// Location is a place in a file that the user named. Lines and columns count
+// from 1; 0 is not known.
+type Location struct {
+	File   string `json:"file"` // as the user wrote it
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
 }
 
 // Fix says what to publish.
