@@ -226,6 +226,17 @@ func (c Cause) Error() string       { return c.Code + fmt.Sprint(c.Params) }
 func (c Cause) CauseCode() string   { return c.Code }
 func (c Cause) CauseParams() Params { return c.Params }
 
+const notAskedFor = "not-asked-for"
+
+// NotAskedFor is the cause of a rule that needs a measurement which is made only
+// on request. flag is what to say on the command line to have it made.
+func NotAskedFor(flag string) Cause {
+	return Cause{Code: notAskedFor, Params: Params{"Flag": flag}}
+}
+
+// open tells that something was to be measured and could not be.
+func (c Cause) open() bool { return c.Code != notAskedFor }
+
 // Causer is an error that can be shown as a cause. *dns.Error is one.
 type Causer interface {
 	error

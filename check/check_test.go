@@ -35,6 +35,11 @@ func TestEvaluate(t *testing.T) {
 			r.Report(Finding{})
 			r.Report(Finding{Variant: "bad"})
 		}},
+		{Meta: Meta{ID: "on-request", Severity: Error}, Run: func(_ facts, r *Reporter) { r.Unknown(NotAskedFor("--more")) }},
+		{Meta: Meta{ID: "both-causes", Severity: Error}, Run: func(f facts, r *Reporter) {
+			r.Unknown(NotAskedFor("--more"))
+			r.Unknown(f.unknown)
+		}},
 	}
 	f := facts{scopes: map[string][]string{"fires": {""}}, unknown: Cause{Code: "timeout"}}
 	type verdict struct {
@@ -50,6 +55,7 @@ func TestEvaluate(t *testing.T) {
 	want := []verdict{
 		{"silent", Pass, Notice, 0}, {"fires", Fail, Notice, 0}, {"inapplicable", NotApplicable, Error, 0},
 		{"cannot-tell", Unknown, Warning, 1}, {"both", Fail, Warning, 0}, {"variant", Fail, Error, 0},
+		{"on-request", NotApplicable, Error, 1}, {"both-causes", Unknown, Error, 2},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("verdicts (-want +got):\n%s", diff)

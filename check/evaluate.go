@@ -41,7 +41,8 @@ func CauseOf(err error) Cause {
 }
 
 // Evaluate runs the rules over the facts and gives one result for each rule,
-// in the order of the rules.
+// in the order of the rules. A rule that lacks only what the user did not ask
+// for does not apply to this run: nothing failed, so nothing is open.
 func Evaluate[F any](rules []Rule[F], facts F) []Result {
 	results := make([]Result, len(rules))
 	for i := range rules {
@@ -56,6 +57,8 @@ func Evaluate[F any](rules []Rule[F], facts F) []Result {
 			case len(res.Findings) > 0:
 				res.Status = Fail
 				res.Causes = nil
+			case len(res.Causes) > 0 && !slices.ContainsFunc(res.Causes, Cause.open):
+				res.Status = NotApplicable
 			case len(res.Causes) > 0:
 				res.Status = Unknown
 			default:
