@@ -1,6 +1,8 @@
 package report
 
 import (
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,6 +23,7 @@ type cardView struct {
 	Findings []findingView
 	Unknown  []unknownView
 	Passed   []ruleView
+	IDs      bool // of what passed the IDs are shown, not the titles
 	NA       []ruleView
 
 	Tree    *treeView
@@ -90,6 +93,38 @@ func (w words) card(r *Report, s *standing, points []pointView) cardView {
 	}
 	w.details(&c, r, s.Standard)
 	return c
+}
+
+// trim leaves out what the page says elsewhere, and what is too much for it.
+func (c *cardView) trim(steps []stepView, level detail) {
+	c.IDs = level >= detailIDs
+	for i := range c.Findings {
+		f := &c.Findings[i]
+		if at := stepsWith(steps, f.Changes); len(at) > 0 {
+			f.Changes, f.Steps = nil, at
+		}
+		if level == detailLittle && f.State != stateError && f.State != stateWarning {
+			f.Why = ""
+		}
+	}
+}
+
+// stepsWith are the numbers of the next steps that show all of the changes, nil
+// where one of them stands nowhere.
+func stepsWith(steps []stepView, changes []changeView) []int {
+	var list []int
+	for _, c := range changes {
+		at := slices.IndexFunc(steps, func(s stepView) bool {
+			return slices.ContainsFunc(s.Changes, func(o changeView) bool { return reflect.DeepEqual(o, c) })
+		})
+		if at < 0 {
+			return nil
+		}
+		if !slices.Contains(list, at+1) {
+			list = append(list, at+1)
+		}
+	}
+	return list
 }
 
 // cardVerdict says in one sentence how it stands.

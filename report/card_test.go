@@ -73,7 +73,7 @@ func TestRecordOutsideTheDomain(t *testing.T) {
 		{Name: "example.com._report._dmarc.reports.example.net.", Type: "TXT", New: []string{"v=DMARC1"}},
 		{Name: "_dmarc.example.com.", Type: "TXT", New: []string{"v=DMARC1; p=reject"}},
 	}}}}
-	p := newDomainPage(&Document{Lang: "en", Reports: []*Report{r}}, r, HTMLOptions{}, "")
+	p := newDomainPage(&Document{Lang: "en", Reports: []*Report{r}}, r, HTMLOptions{}, "", detailAll)
 	if len(p.Records) != 2 || p.Records[0].Change.Elsewhere == "" || p.Records[1].Change.Elsewhere != "" {
 		t.Errorf("got %+v want only the first marked as elsewhere", p.Records)
 	}
@@ -134,7 +134,7 @@ func TestUngradedStepsShowNoScore(t *testing.T) {
 		if got := strings.Contains(text.String(), "95"); got != want {
 			t.Errorf("coverage %d: the text shows a score to reach: %v want %v\n%s", coverage, got, want, text.String())
 		}
-		if got := strings.Contains(page.String(), `class="st-num"`); got != want {
+		if got := strings.Contains(page.String(), `class=st-num`); got != want {
 			t.Errorf("coverage %d: the page shows a score to reach: %v want %v", coverage, got, want)
 		}
 	}

@@ -17,6 +17,7 @@ type findingView struct {
 	Record       *recordView // where it is not among the card's records
 	Verb         string
 	Changes      []changeView
+	Steps        []int // numbers of the next steps that show the changes instead
 	Refs         []refView
 	Consequences []consequenceView
 	Ignored      string

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"io/fs"
+	"path"
 	"sync"
 
 	"github.com/postseal/postseal/internal/locale"
@@ -38,26 +40,63 @@ func (o HTMLOptions) index() string {
 func WriteHTML(w io.Writer, d *Document, opts HTMLOptions) error {
 	d = Normalise(d)
 	if len(d.Reports) == 1 {
-		return writePage(w, "domain.html", newDomainPage(d, d.Reports[0], opts, ""))
+		return writeDomain(w, d, d.Reports[0], opts, "")
 	}
 	return writePage(w, "index.html", newIndexPage(d, opts, nil))
 }
 
+// A page is light enough to mail: below 150 KiB, with some left for a long name
+// and a version. A heavier one is written with less detail, in steps; what is
+// left out is said there and stands in the JSON.
+const pageBudget = 140 << 10
+
+// detail is how much a page shows.
+type detail int
+
+const (
+	detailAll    detail = iota
+	detailIDs           // of checks that passed the IDs, not the titles
+	detailSome          // and fewer questions, dialogues and answers
+	detailLittle        // and none of them; why something matters only for errors and warnings
+)
+
+// writeDomain writes the page of one domain with as much detail as the budget allows.
+func writeDomain(w io.Writer, d *Document, r *Report, opts HTMLOptions, home string) error {
+	for level := detailAll; ; level++ {
+		page, err := renderPage("domain.html", newDomainPage(d, r, opts, home, level))
+		if err != nil {
+			return err
+		}
+		if len(page) <= pageBudget || level == detailLittle {
+			_, err = w.Write(page)
+			return err
+		}
+	}
+}
+
 func writePage(w io.Writer, name string, page any) error {
+	out, err := renderPage(name, page)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(out)
+	return err
+}
+
+func renderPage(name string, page any) ([]byte, error) {
 	lang := locale.English
 	if p, ok := page.(interface{ language() locale.Lang }); ok {
 		lang = p.language()
 	}
 	t, err := templates(lang)
 	if err != nil {
-		return fmt.Errorf("report: %w", err)
+		return nil, fmt.Errorf("report: %w", err)
 	}
 	var buf bytes.Buffer
 	if err := t.ExecuteTemplate(&buf, name, page); err != nil {
-		return fmt.Errorf("report: writing HTML: %w", err)
+		return nil, fmt.Errorf("report: writing HTML: %w", err)
 	}
-	_, err = w.Write(buf.Bytes())
-	return err
+	return squeezeLines(buf.Bytes()), nil
 }
 
 // templates are parsed once a language: the words are functions in them.
@@ -73,16 +112,33 @@ var (
 	portugueseTemplates = sync.OnceValues(func() (*template.Template, error) { return parseTemplates(locale.Portuguese) })
 )
 
-func parseTemplates(lang locale.Lang) (*template.Template, error) {
-	w := words{locale.Must(lang)}
-	return template.New("report").Funcs(template.FuncMap{
+func templateFuncs(w words) template.FuncMap {
+	return template.FuncMap{
 		"t":     w.t,
 		"count": w.count,
 		"dec":   w.decimal,
 		"int":   w.integer,
 		"inc":   func(i int) int { return i + 1 },
 		"list":  func(v ...any) []any { return v },
-	}).ParseFS(templateFiles, "templates/*.html")
+	}
+}
+
+func parseTemplates(lang locale.Lang) (*template.Template, error) {
+	t := template.New("report").Funcs(templateFuncs(words{locale.Must(lang)}))
+	files, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range files {
+		src, err := templateFiles.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := t.New(path.Base(name)).Parse(shrinkTemplate(string(src))); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
 }
 
 // frame is what every page has around it.
@@ -101,35 +157,45 @@ type frame struct {
 
 func (f frame) language() locale.Lang { return f.Lang }
 
-// assets are the one style and the one script, with the policy that allows
-// these and nothing else: no image, font, frame, form or connection.
-var assets = sync.OnceValue(func() (a struct {
+// look is the one style and the one script of a page, with the policy that
+// allows these and nothing else: no image, font, frame, form or connection.
+type look struct {
 	style  template.CSS
 	script template.JS
 	csp    string
-}) {
-	style, err := templateFiles.ReadFile("templates/style.css")
-	if err != nil {
-		panic(err)
-	}
-	script, err := templateFiles.ReadFile("templates/script.js")
-	if err != nil {
-		panic(err)
-	}
-	a.style, a.script = template.CSS(style), template.JS(script)
-	a.csp = "default-src 'none'; style-src " + hashSource(style) + "; script-src " + hashSource(script) +
-		"; base-uri 'none'; form-action 'none'"
-	return a
-})
+}
 
-func hashSource(b []byte) string {
-	sum := sha256.Sum256(b)
+// Parts of the style: what every page needs, and what only some do.
+var (
+	domainLook  = sync.OnceValue(func() look { return newLook("base", "domain", "end") })
+	reportsLook = sync.OnceValue(func() look { return newLook("base", "domain", "reports", "end") })
+	indexLook   = sync.OnceValue(func() look { return newLook("base", "index", "end") })
+)
+
+func newLook(styles ...string) look {
+	read := func(name string) string {
+		text, err := templateFiles.ReadFile("templates/" + name)
+		if err != nil {
+			panic(err)
+		}
+		return string(text)
+	}
+	css := ""
+	for _, name := range styles {
+		css += shrinkStyle(read(name + ".css"))
+	}
+	script := shrinkScript(read("script.js"))
+	return look{template.CSS(css), template.JS(script), "default-src 'none'; style-src " + hashSource(css) +
+		"; script-src " + hashSource(script) + "; base-uri 'none'; form-action 'none'"}
+}
+
+func hashSource(text string) string {
+	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-func newFrame(d *Document, opts HTMLOptions) frame {
+func newFrame(d *Document, opts HTMLOptions, a look) frame {
 	w := wordsFor(opts.Lang, d)
-	a := assets()
 	tool := d.Tool.Name
 	if tool == "" {
 		tool = "postseal"

@@ -38,7 +38,7 @@ func TestHTML(t *testing.T) {
 func TestHTMLPolicy(t *testing.T) {
 	for _, d := range []*Document{fixture(t, "hostile", "en"), several(t, "pt-BR")} {
 		page := htmlOf(t, d, HTMLOptions{})
-		m := regexp.MustCompile(`Content-Security-Policy" content="([^"]*)"`).FindStringSubmatch(page)
+		m := regexp.MustCompile(`Content-Security-Policy content="([^"]*)"`).FindStringSubmatch(page)
 		if m == nil {
 			t.Fatal("no policy")
 		}
@@ -65,7 +65,7 @@ func TestHTMLPolicy(t *testing.T) {
 // TestHTMLIsHarmless holds the markup of the hostile page to what templates write.
 func TestHTMLIsHarmless(t *testing.T) {
 	page := htmlOf(t, fixture(t, "hostile", "en"), HTMLOptions{})
-	for _, bad := range []string{"<script>window", "<img", "<svg onload", ` style="`, `href="javascript`, "ZgotmplZ", "\x1b", "\u202e", "\u200b"} {
+	for _, bad := range []string{"<script>window", "<img", "<svg onload", ` style=`, `href="javascript`, `href=javascript`, "ZgotmplZ", "\x1b", "\u202e", "\u200b"} {
 		if strings.Contains(page, bad) {
 			t.Errorf("the page contains %q", bad)
 		}
@@ -77,13 +77,13 @@ func TestHTMLIsHarmless(t *testing.T) {
 		t.Errorf("%d h1", n)
 	}
 	ids := map[string]bool{}
-	for _, m := range regexp.MustCompile(` id="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+	for _, m := range regexp.MustCompile(` id="?([^" >]+)`).FindAllStringSubmatch(page, -1) {
 		if ids[m[1]] {
 			t.Errorf("the id %q occurs twice", m[1])
 		}
 		ids[m[1]] = true
 	}
-	for _, m := range regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(page, -1) {
+	for _, m := range regexp.MustCompile(`href="?#([^" >]+)`).FindAllStringSubmatch(page, -1) {
 		if !ids[m[1]] {
 			t.Errorf("a link goes to #%s, which is not there", m[1])
 		}
@@ -158,8 +158,10 @@ func TestHTMLWeight(t *testing.T) {
 		for i := range 60 {
 			r.Queries = append(r.Queries, Query{Name: fmt.Sprintf("selector%d._domainkey.example.com", i), Type: "TXT", State: "nxdomain", Server: "192.0.2.53:53", TookMS: 12})
 		}
-		if n := len(htmlOf(t, d, HTMLOptions{})); n > 150_000 {
-			t.Errorf("the page of %s has %d octets", name, n)
+		page := htmlOf(t, d, HTMLOptions{})
+		t.Logf("%s: %s", name, sectionWeights(page))
+		if len(page) > pageBudget {
+			t.Errorf("the page of %s has %d octets", name, len(page))
 		}
 	}
 	if n := len(htmlOf(t, fixture(t, "hostile", "en"), HTMLOptions{})); n > 300_000 {
@@ -183,6 +185,41 @@ func TestHTMLWeight(t *testing.T) {
 	}
 	if b.Len() > 400_000 {
 		t.Errorf("the index of 500 domains has %d octets", b.Len())
+	}
+}
+
+// TestHTMLFits: with however many rules and questions, a page stays within its
+// budget, says what it left out, and still shows every finding.
+func TestHTMLFits(t *testing.T) {
+	d := fixture(t, "broken", "pt-BR")
+	r := d.Reports[0]
+	addPassed(r, 1500)
+	for i := range 400 {
+		r.Queries = append(r.Queries, Query{Name: fmt.Sprintf("selector%d._domainkey.example.com", i), Type: "TXT", State: "found", Answer: []string{strings.Repeat("v=DKIM1; ", 30)}, Server: "192.0.2.53:53", TookMS: 12})
+	}
+	page := htmlOf(t, d, HTMLOptions{})
+	t.Log(sectionWeights(page))
+	if len(page) > pageBudget {
+		t.Errorf("the page has %d octets, more than %d", len(page), pageBudget)
+	}
+	for _, want := range []string{"postseal explain ID", "no resultado JSON"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	for _, res := range r.Results {
+		for _, f := range res.Findings {
+			if !strings.Contains(html.UnescapeString(page), clip(Escape(f.Message), maxMessage)) {
+				t.Errorf("%s: the finding %q is gone", res.ID, f.Message)
+			}
+		}
+	}
+}
+
+// addPassed adds rules that found nothing.
+func addPassed(r *Report, n int) {
+	for i := range n {
+		r.Results = append(r.Results, Result{ID: fmt.Sprintf("spf-some-rule-%d", i), Standard: check.Standards[i%len(check.Standards)], Severity: check.Error, Status: check.Pass, Title: "um título de regra de tamanho comum, com algumas palavras a mais"})
 	}
 }
 

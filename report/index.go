@@ -39,7 +39,7 @@ type sameFix struct {
 }
 
 func newIndexPage(d *Document, opts HTMLOptions, links map[*Report]string) *indexPage {
-	f := newFrame(d, opts)
+	f := newFrame(d, opts, indexLook())
 	w := f.words
 	p := &indexPage{frame: f, Total: len(d.Reports)}
 	if links != nil {
@@ -166,7 +166,7 @@ func WriteHTMLDir(dir string, d *Document, opts HTMLOptions) ([]string, error) {
 	for _, r := range d.Reports {
 		path := filepath.Join(dir, links[r])
 		if err := writeFile(path, func(w io.Writer) error {
-			return writePage(w, "domain.html", newDomainPage(d, r, opts, home))
+			return writeDomain(w, d, r, opts, home)
 		}); err != nil {
 			return nil, err
 		}

@@ -1,9 +1,6 @@
 package report
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // cell is one square of a matrix: a state as symbol and word, and a detail.
 type cell struct {
@@ -199,58 +196,4 @@ func (w words) port(r *Report, s *sessionView) cell {
 	}
 	c.Detail = ""
 	return c
-}
-
-// transcriptView is one SMTP dialogue.
-type transcriptView struct {
-	Title string
-	Word  string
-	Lines []transcriptLine
-	More  string
-}
-
-type transcriptLine struct{ From, Text, At, Tone string }
-
-// Bounds of the dialogues on a page; the JSON has them whole.
-const (
-	maxTranscripts = 40
-	maxDialogue    = 50
-	maxLine        = 200
-)
-
-func (w words) transcripts(v *starttlsView) []transcriptView {
-	if v == nil {
-		return nil
-	}
-	var views []transcriptView
-	for _, h := range v.Hosts {
-		if h == nil {
-			continue
-		}
-		for _, s := range h.Sessions {
-			if s == nil || len(s.Transcript) == 0 || len(views) == maxTranscripts {
-				continue
-			}
-			t := transcriptView{
-				Title: fmt.Sprintf("%s  %s  %d", Escape(h.Name), Escape(s.Addr), s.Port),
-				Word:  w.or("session", s.Status, Escape(s.Status)),
-			}
-			for i, l := range s.Transcript {
-				if i == maxDialogue {
-					t.More = w.count("lines-more", len(s.Transcript)-i)
-					break
-				}
-				tone := "event"
-				switch l.From {
-				case "S":
-					tone = ""
-				case "C":
-					tone = "client"
-				}
-				t.Lines = append(t.Lines, transcriptLine{Escape(clip(l.From, 4)), clip(Escape(l.Text), maxLine), w.decimal(l.MS), tone})
-			}
-			views = append(views, t)
-		}
-	}
-	return views
 }

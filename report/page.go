@@ -36,6 +36,7 @@ type domainPage struct {
 	Queries  []queryView
 	Server   string // who was asked, where it was one and the same; "" otherwise
 	Left     string // queries left out
+	Below    string // the domain, where names of queries are cut short by it
 	Network  string
 	Dialogue []transcriptView
 	Policy   *recordView // the MTA-STS policy file
@@ -89,11 +90,18 @@ type missingView struct {
 	Label, Weight, Cause string
 }
 
-// maxQueries bounds the evidence on the page; the JSON has all of it.
-const maxQueries = 200
+// Bounds of the evidence on the page; the JSON has all of it.
+const (
+	maxQueries  = 200
+	someQueries = 40
+)
 
-func newDomainPage(d *Document, r *Report, opts HTMLOptions, home string) *domainPage {
-	f := newFrame(d, opts)
+func newDomainPage(d *Document, r *Report, opts HTMLOptions, home string, level detail) *domainPage {
+	style := domainLook
+	if r.DMARCReports != nil {
+		style = reportsLook
+	}
+	f := newFrame(d, opts, style())
 	w := f.words
 	p := &domainPage{
 		frame: f, Domain: Escape(r.DomainUnicode), Verdict: Escape(r.Verdict.Text), Seal: w.seal(r), Ungraded: ungraded(r),
@@ -127,7 +135,9 @@ func newDomainPage(d *Document, r *Report, opts HTMLOptions, home string) *domai
 	p.Steps = w.steps(r, links)
 	points := w.points(r)
 	for _, s := range list {
-		p.Cards = append(p.Cards, w.card(r, s, points))
+		c := w.card(r, s, points)
+		c.trim(p.Steps, level)
+		p.Cards = append(p.Cards, c)
 	}
 	p.Flow = w.flow(r)
 	p.Senders = w.senders(r, links)
@@ -143,7 +153,7 @@ func newDomainPage(d *Document, r *Report, opts HTMLOptions, home string) *domai
 			}
 		}
 	}
-	p.evidence(r)
+	p.evidence(r, level)
 	p.Categories = w.categories(r, points)
 	for _, m := range r.NotMeasured {
 		p.Missing = append(p.Missing, missingView{w.checkName(m.Check), w.integer(m.Weight), Escape(m.Cause)})
@@ -223,15 +233,29 @@ func (w words) suggestions(r *Report, links map[string]string) []suggestion {
 	return list
 }
 
-func (p *domainPage) evidence(r *Report) {
+func (p *domainPage) evidence(r *Report, level detail) {
 	w := p.words
 	p.Server = oneServer(r.Queries)
+	below := "." + strings.TrimSuffix(r.Domain, ".") + "." // names are shortened as in the domain's zone file
+	most := maxQueries
+	switch level {
+	case detailSome:
+		most = someQueries
+	case detailLittle:
+		most = 0
+	}
 	for i, q := range r.Queries {
-		if i == maxQueries {
+		if i == most {
 			p.Left = w.count("lines-more", len(r.Queries)-i)
 			break
 		}
-		v := queryView{Name: clip(Escape(q.Name), 260), Type: Escape(q.Type), State: w.or("answer", q.State, Escape(q.State)), Server: clip(Escape(q.Server), 80), Error: clip(Escape(q.Error), 300), Took: w.decimal(q.TookMS)}
+		name, cut := strings.CutSuffix(q.Name, below)
+		if cut && name != "" && below != "." {
+			p.Below = Escape(r.Domain)
+		} else {
+			name = q.Name
+		}
+		v := queryView{Name: clip(Escape(name), 260), Type: Escape(q.Type), State: w.or("answer", q.State, Escape(q.State)), Server: clip(Escape(q.Server), 80), Error: clip(Escape(q.Error), 300), Took: w.decimal(q.TookMS)}
 		v.Tone, v.Symbol = "none", "–"
 		switch q.State {
 		case "found":
@@ -259,7 +283,12 @@ func (p *domainPage) evidence(r *Report) {
 	if n == (Network{}) {
 		p.Network = w.t("net.nothing")
 	}
-	p.Dialogue = w.transcripts(factsOf[starttlsView](r, "starttls"))
+	if level < detailLittle {
+		p.Dialogue = w.transcripts(factsOf[starttlsView](r, "starttls"))
+	}
+	if level >= detailSome {
+		p.Dialogue = p.Dialogue[:min(len(p.Dialogue), 4)]
+	}
 	if sts := factsOf[stsView](r, "mta-sts"); sts != nil && sts.Fetch != nil && sts.Fetch.Text != "" {
 		v := recordView{Owner: Escape(sts.Fetch.URL)}
 		for _, line := range strings.SplitAfter(clip(sts.Fetch.Text, maxShown), "\n") {

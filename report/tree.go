@@ -132,16 +132,20 @@ func (w words) treeRow(term *spfTerm, depth, index int) treeRowView {
 		if used > spfLimit {
 			row.UsedTone = "over"
 		}
-		for i := range spfLimit {
-			square := fmt.Sprintf("M%d %dh8v8h-8z", treeGaugeX+i*treeCell, row.Y-4)
-			if i < used {
-				row.Used += square
-			} else {
-				row.Free += square
-			}
+		// One thick line each, which the style cuts into a square a look-up.
+		at := min(used, spfLimit)
+		if at > 0 {
+			row.Used = gauge(0, at, row.Y)
+		}
+		if at < spfLimit {
+			row.Free = gauge(at, spfLimit, row.Y)
 		}
 	}
 	return row
+}
+
+func gauge(from, to, y int) string {
+	return fmt.Sprintf("M%d %dh%d", treeGaugeX+from*treeCell, y, (to-from)*treeCell-2)
 }
 
 func treeTone(status string) (tone, symbol string) {
