@@ -27,6 +27,7 @@ type domainPage struct {
 	Duration string
 
 	Steps    []stepView
+	Since    *sinceView
 	Flow     []laneView
 	Cards    []cardView
 	Senders  *sendersView
@@ -139,6 +140,7 @@ func newDomainPage(d *Document, r *Report, opts HTMLOptions, home string, level 
 		c.trim(p.Steps, level)
 		p.Cards = append(p.Cards, c)
 	}
+	p.Since = w.sinceLast(r, d, links)
 	p.Flow = w.flow(r)
 	p.Senders = w.senders(r, links)
 	p.Reports = w.reportsPage(r)

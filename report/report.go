@@ -68,7 +68,9 @@ type Report struct {
 	Facts map[string]json.RawMessage `json:"facts"`
 	// Queries are the DNS questions of the run in the order of their answers.
 	Queries []Query `json:"queries"`
-	// Changes are set when the run was compared with an earlier one.
+	// Since is set when the run was compared with an earlier one.
+	Since *Since `json:"since,omitempty"`
+
 	Incomplete bool   `json:"incomplete"` // the audit was cut short
 	Error      string `json:"error"`      // why it was, "" otherwise
 }
