@@ -51,6 +51,9 @@ type Config struct {
 	Tape   *tape.Tape       // nil: neither recorded nor played
 	Ports  []uint16         // nil: 25, 465, 587
 	Timing Timing
+
+	Level Level                                      // of TLS handshakes; "": quick
+	Sleep func(context.Context, time.Duration) error // between them; nil: waits
 }
 
 // Limits of what a prober remembers, so that a long list costs no memory.
@@ -72,6 +75,8 @@ type SMTPProber struct {
 	tape   *tape.Tape
 	ports  []uint16
 	timing Timing
+	level  Level
+	sleep  func(context.Context, time.Duration) error
 
 	mu    sync.Mutex
 	calls map[Target]*call
@@ -107,8 +112,8 @@ type answered struct {
 func NewProber(c Config) *SMTPProber {
 	p := &SMTPProber{
 		dialer: c.Dialer, roots: c.Roots, helo: c.HELO, now: c.Now, tape: c.Tape, ports: c.Ports,
-		timing: c.Timing.withDefaults(),
-		calls:  map[Target]*call{}, gates: map[netip.AddrPort]*gate{},
+		timing: c.Timing.withDefaults(), level: c.Level, sleep: c.Sleep,
+		calls: map[Target]*call{}, gates: map[netip.AddrPort]*gate{},
 		rtts: map[netip.Addr]*answered{}, silent: map[string]bool{},
 	}
 	if p.now == nil {
@@ -117,6 +122,10 @@ func NewProber(c Config) *SMTPProber {
 	if p.ports == nil {
 		p.ports = []uint16{25, 465, 587}
 	}
+	if p.sleep == nil {
+		p.sleep = rest
+	}
+	p.tapeLevel()
 	return p
 }
 
@@ -181,10 +190,36 @@ func stopped(ctx context.Context) bool {
 	return ctx.Err() != nil || ok && !time.Now().Before(at)
 }
 
+// Level is how many handshakes the prober makes.
+func (p *SMTPProber) Level() Level { return p.level }
+
+// tapeLevel keeps the level on the tape: what was not asked for then is not
+// asked for when it is played.
+func (p *SMTPProber) tapeLevel() {
+	if p.tape.Playing() {
+		_, _ = p.tape.Get("smtp", "tls-versions", &p.level) // a tape of old has none
+	}
+	if p.level == "" {
+		p.level = LevelQuick
+	}
+	if p.tape.Recording() {
+		_ = p.tape.Put("smtp", "tls-versions", p.level) // a word can be written
+	}
+}
+
 // recorded is a session as a tape keeps it.
 type recorded struct {
 	*Session
-	DER [][]byte `json:"der"`
+	DER   [][]byte `json:"der"`
+	Other [][]byte `json:"other_der"`
+}
+
+// other is the certificate of the other type of key, nil for none.
+func (s *Session) other() *Cert {
+	if s.Handshakes == nil {
+		return nil
+	}
+	return s.Handshakes.Other
 }
 
 func tapeKey(t Target) string {
@@ -201,12 +236,18 @@ func (p *SMTPProber) fresh(ctx context.Context, t Target) *Session {
 		if out = rec.Session; out.Certificate != nil {
 			out.Certificate.DER = rec.DER
 		}
+		if o := out.other(); o != nil {
+			o.DER = rec.Other
+		}
 	} else {
 		out = p.measure(ctx, t)
 		if !stopped(ctx) && p.tape.Recording() {
 			rec := recorded{Session: out}
 			if out.Certificate != nil {
 				rec.DER = out.Certificate.DER
+			}
+			if o := out.other(); o != nil {
+				rec.Other = o.DER
 			}
 			if err := p.tape.Put("smtp", tapeKey(t), rec); err != nil {
 				out.Detail = err.Error()
@@ -258,30 +299,43 @@ func (p *SMTPProber) measure(ctx context.Context, t Target) *Session {
 		return notAsked(t, "time")
 	}
 	defer p.leave(g)
+	out, used := p.first(ctx, t)
+	p.deepen(ctx, out, used)
+	return out
+}
+
+// first is the session itself, and how many connections it took.
+func (p *SMTPProber) first(ctx context.Context, t Target) (out *Session, used int) {
 	ctx, cancel := context.WithTimeout(ctx, p.timing.Overall)
 	defer cancel()
-
 	first := p.once(ctx, t, helloDefault)
 	if t.Port == 25 && !first.reached(StepConnected) && first.Status == "refused" {
 		p.connected(t, time.Duration(first.TookMS*float64(time.Millisecond)))
 	}
-	if first.TLSError == "" || first.Certificate != nil || first.STARTTLS == "injected" || first.STARTTLS == "plaintext" {
-		return first
+	if first.Certificate != nil && first.TLS == nil {
+		p.unreadable(ctx, first)
+		return first, 2
 	}
+	if first.TLSError == "" || first.STARTTLS == "injected" || first.STARTTLS == "plaintext" {
+		return first, 1
+	}
+	used = 1
 	for _, h := range []hello{helloSmall, helloOld} {
 		again := p.once(ctx, t, h)
+		used++
 		if again.TLS != nil {
 			again.LargeHello, again.Fallback = h == helloSmall, h == helloOld
-			return again
+			return again, used
 		}
 		if again.Certificate != nil {
-			return again
+			p.unreadable(ctx, again)
+			return again, used + 1
 		}
 		// Only a handshake that the server itself broke off counts against it;
 		// a retry that was refused or cut short leaves the question open.
 		first.TLSTimedOut = first.TLSTimedOut || again.TLSTimedOut || again.TLSError == ""
 	}
-	return first
+	return first, used
 }
 
 func (p *SMTPProber) once(ctx context.Context, t Target, h hello) *Session {

@@ -10,7 +10,8 @@ import (
 )
 
 // Rules judge Facts, in report order.
-var Rules = slices.Concat(connectRules, greetingRules, dialogueRules, starttlsRules, tlsRules, certRules, authRules)
+var Rules = slices.Concat(connectRules, greetingRules, dialogueRules, starttlsRules, tlsRules, versionRules, suiteRules,
+	extensionRules, certRules, chainRules, authRules)
 
 // postfixXCLIENT is where XCLIENT is described: no RFC has it.
 var postfixXCLIENT = check.Ref{Doc: "Postfix XCLIENT_README", URL: "https://www.postfix.org/XCLIENT_README.html"}

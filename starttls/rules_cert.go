@@ -9,13 +9,20 @@ import (
 
 // certRules judge the certificates. On port 25 nobody need verify one (RFC
 // 7435), so each row there is a notice; what MTA-STS or DANE bind is judged elsewhere.
-var certRules = []check.Rule[*Facts]{
+var certRules = slices.Concat(ownCARules, trustedRules, leafRules)
+
+// acceptedElsewhere are findings that carry a fault of a certificate as their
+// own consequence or evidence: MTA-STS makes it worse, a TLSA record of usage 3
+// makes it none at all.
+var acceptedElsewhere = []string{"mtasts-mx-cert-invalid", "dane-ee-expired-ok"}
+
+var ownCARules = []check.Rule[*Facts]{
 	{
 		Meta: check.Meta{
 			ID: "cert-self-signed", Standard: check.STARTTLS, Severity: check.Error,
 			Title:     "the certificate is self-signed",
 			Variants:  []check.Variant{{Name: "opportunistic", Severity: check.Notice}},
-			CoveredBy: []string{"mtasts-mx-cert-invalid"},
+			CoveredBy: acceptedElsewhere,
 			Refs:      []check.Ref{check.RFC(5280, "")},
 			Doc: `The server signed its certificate itself, so nobody can tell it from an impostor's. Mail programs refuse it on submission ports.
 On port 25 most senders do not verify and deliver all the same; under an enforced MTA-STS policy they do not deliver.
@@ -33,15 +40,19 @@ After:
 		Applies: receives,
 		Run:     certFault("self-signed"),
 	},
+}
+
+// leafRules are about the certificate itself.
+var leafRules = []check.Rule[*Facts]{
 	{
 		Meta: check.Meta{
 			ID: "cert-untrusted", Standard: check.STARTTLS, Severity: check.Error,
 			Title:     "the certificate leads to no trusted root",
 			Variants:  []check.Variant{{Name: "opportunistic", Severity: check.Notice}},
-			CoveredBy: []string{"mtasts-mx-cert-invalid"},
+			CoveredBy: acceptedElsewhere,
 			Refs:      []check.Ref{check.RFC(5280, "")},
-			Doc: `No chain from the server's certificate to a root of this machine's store could be built. Either a private CA issued it, or the
-server does not send the intermediate certificate, or the certificate is not meant for servers. Clients that verify refuse it.
+			Doc: `No chain from the server's certificate to a root of this machine's store could be built, and none of the usual causes explains it:
+mostly a private CA issued it. Clients that verify refuse it.
 
 Send the full chain of a public CA.
 
@@ -61,7 +72,7 @@ After:
 			ID: "cert-expired", Standard: check.STARTTLS, Severity: check.Error,
 			Title:     "the certificate is outside its validity",
 			Variants:  []check.Variant{{Name: "opportunistic", Severity: check.Notice}},
-			CoveredBy: []string{"mtasts-mx-cert-invalid"},
+			CoveredBy: acceptedElsewhere,
 			Refs:      []check.Ref{check.RFC(5280, "")},
 			Doc: `The certificate, or one above it, has expired or is not valid yet. Clients that verify refuse it. Usually the renewal ran and the
 mail server was not reloaded.
@@ -84,7 +95,7 @@ After:
 			ID: "cert-cn-only", Standard: check.STARTTLS, Severity: check.Error,
 			Title:     "the host name stands only in the common name",
 			Variants:  []check.Variant{{Name: "opportunistic", Severity: check.Notice}},
-			CoveredBy: []string{"mtasts-mx-cert-invalid"},
+			CoveredBy: acceptedElsewhere,
 			Refs:      []check.Ref{check.RFC(9525, "")},
 			Doc: `The certificate has the host's name in its subject, and not among the subject alternative names. Verifiers have ignored the
 common name for years, so to them the certificate is for somebody else.
@@ -108,7 +119,7 @@ After:
 			ID: "cert-name", Standard: check.STARTTLS, Severity: check.Error,
 			Title:     "the certificate is for another name",
 			Variants:  []check.Variant{{Name: "opportunistic", Severity: check.Notice}},
-			CoveredBy: []string{"mtasts-mx-cert-invalid"},
+			CoveredBy: acceptedElsewhere,
 			Refs:      []check.Ref{check.RFC(9525, "6.3")},
 			Doc: `None of the certificate's names is the name that clients ask for: on port 25 the host in the MX record, on a submission port the
 server that people type in. Clients that verify refuse it.
@@ -151,7 +162,7 @@ After:
 			if s.Certificate == nil || !s.Certificate.expiring() {
 				return nil
 			}
-			return onCert(s)
+			return onCert(s, s.Certificate)
 		}),
 	},
 	{
@@ -179,7 +190,7 @@ After:
 			if s.Certificate == nil || !s.Certificate.short() {
 				return nil
 			}
-			return onCert(s)
+			return onCert(s, s.Certificate)
 		}),
 	},
 	{
@@ -227,7 +238,7 @@ After:
 			if c == nil || c.Verdict != "ok" || !c.byWildcard(s.Host) {
 				return nil
 			}
-			find := onCert(s)
+			find := onCert(s, c)
 			find.Variant = ""
 			return find
 		}),
@@ -236,13 +247,23 @@ After:
 
 // verdictOrder is the order in which faults of one certificate are told: the
 // first is the finding, the rest its evidence.
-var verdictOrder = []string{"self-signed", "untrusted", "expired", "cn-only", "name"}
+var verdictOrder = []string{"self-signed", "chain-incomplete", "sigalg", "eku", "untrusted", "expired", "cn-only", "name"}
 
-// fault is the one thing wrong with the session's certificate, "" for none.
-func (s *Session) fault() string {
-	switch c := s.Certificate; {
+// fault is the one thing wrong with the session's certificate, "" for none. One
+// that only clients with the other type of key see counts where the first is good.
+func (s *Session) fault() (*Cert, string) {
+	if f := s.faultOf(s.Certificate); f != "" || s.other() == nil {
+		return s.Certificate, f
+	}
+	return s.other(), s.faultOf(s.other())
+}
+
+func (s *Session) faultOf(c *Cert) string {
+	switch {
 	case c == nil:
 		return ""
+	case c.Verdict == "untrusted" && slices.Contains(verdictOrder, c.Reason):
+		return c.Reason
 	case c.inCommonNameOnly(s.Host):
 		return "cn-only"
 	case slices.Contains(verdictOrder, c.Verdict):
@@ -255,25 +276,25 @@ func (s *Session) fault() string {
 // same host and port has one that comes first: one finding a host and port.
 func certFault(fault string) func(*Facts, *check.Reporter) {
 	return each(allPorts, StepTLS, func(f *Facts, s *Session) *check.Finding {
-		if s.fault() != fault {
+		c, own := s.fault()
+		if own != fault {
 			return nil
 		}
 		for _, o := range f.sessions([]uint16{s.Port}) {
-			if o.Host == s.Host && o.fault() != "" && slices.Index(verdictOrder, o.fault()) < slices.Index(verdictOrder, fault) {
+			if _, worse := o.fault(); o.Host == s.Host && worse != "" && slices.Index(verdictOrder, worse) < slices.Index(verdictOrder, fault) {
 				return nil
 			}
 		}
-		return onCert(s)
+		return onCert(s, c)
 	})
 }
 
 // onCert is a finding about a certificate, mild on port 25.
-func onCert(s *Session) *check.Finding {
-	c := s.Certificate
+func onCert(s *Session, c *Cert) *check.Finding {
 	f := on(s, check.Params{
 		"Subject": c.Subject, "Issuer": c.Issuer, "Names": c.Names, "Detail": c.Detail,
 		"NotBefore": c.NotBefore.Format(time.DateOnly), "NotAfter": c.NotAfter.Format(time.DateOnly),
-		"KeyType": c.KeyType, "Bits": c.Bits, "CommonName": c.CommonName,
+		"KeyType": c.KeyType, "Bits": c.Bits, "CommonName": c.CommonName, "Usages": c.Usages, "WeakSigner": c.WeakSigner,
 	})
 	if s.Port == 25 {
 		f.Variant = "opportunistic"

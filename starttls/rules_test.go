@@ -19,6 +19,7 @@ func TestRules(t *testing.T) {
 			NoHosts string `json:"no_hosts"`
 			Works   bool   `json:"port25_works"`
 			IPv6    bool   `json:"ipv6_works"`
+			Level   Level  `json:"tls_versions"`
 			Hosts   []struct {
 				Host     dns.Name          `json:"host"`
 				Sessions []json.RawMessage `json:"sessions"`
@@ -27,7 +28,7 @@ func TestRules(t *testing.T) {
 		if err := json.Unmarshal([]byte(c.Files["facts"]), &in); err != nil {
 			t.Fatal(err)
 		}
-		f := &Facts{Domain: dns.Name(c.Domain()), Profile: c.Profile(), NoHosts: in.NoHosts, Hosts: []*Host{}}
+		f := &Facts{Domain: dns.Name(c.Domain()), Profile: c.Profile(), NoHosts: in.NoHosts, Level: in.Level, Hosts: []*Host{}}
 		for _, h := range in.Hosts {
 			host := &Host{Name: h.Host}
 			for _, raw := range h.Sessions {

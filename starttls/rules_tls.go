@@ -1,7 +1,6 @@
 package starttls
 
 import (
-	"crypto/tls"
 	"slices"
 	"strings"
 
@@ -13,11 +12,14 @@ var tlsRules = []check.Rule[*Facts]{
 	{
 		Meta: check.Meta{
 			ID: "tls-1-2-missing", Standard: check.STARTTLS, Severity: check.Error,
-			Title:     "the server speaks nothing newer than TLS 1.1",
+			Title:     "the server does not speak TLS 1.2",
 			CoveredBy: []string{"mtasts-mx-tls-old"},
+			Variants:  []check.Variant{{Name: "newer", Severity: check.Notice}},
 			Refs:      []check.Ref{check.RFC(9325, "3.1.1"), check.RFC(8996, "")},
 			Doc: `The best version this server accepts was withdrawn in 2021. Current senders refuse it and fall back to clear text, or defer the
 message where a policy demands TLS.
+
+A server that speaks TLS 1.3 and not 1.2 is rare: then the older senders are the ones that fall back.
 
 Upgrade the mail server or its TLS library. Enable TLS 1.2 and 1.3 before switching the old versions off: until then they are
 better than nothing.
@@ -32,7 +34,12 @@ After:
 		},
 		Applies: receives,
 		Run: each(allPorts, StepTLS, func(_ *Facts, s *Session) *check.Finding {
-			return when(s.oldTLS(), on(s, check.Params{"Version": s.TLS.Version}))
+			f := on(s, check.Params{"Version": s.TLS.Version})
+			if speaks, told := s.Handshakes.took(kindTLS12); told && !speaks && !s.oldTLS() {
+				f.Variant = "newer"
+				return f
+			}
+			return when(s.oldTLS(), f)
 		}),
 	},
 	{
@@ -79,7 +86,7 @@ After:
 		},
 		Applies: receives,
 		Run: each(allPorts, StepTLS, func(_ *Facts, s *Session) *check.Finding {
-			return when(!s.oldTLS() && s.Fallback && weakSuite(s.TLS.Suite), on(s, check.Params{"Suite": s.TLS.Suite}))
+			return when(!s.oldTLS() && s.Fallback && slices.Contains([]Class{ClassBroken, ClassAnon, ClassWeak, ClassNoFS}, classOf(s.TLS.Suite)), on(s, check.Params{"Suite": s.TLS.Suite}))
 		}),
 	},
 	{
@@ -105,9 +112,4 @@ After, with OpenSSL 3.5 or later:
 			return when(strings.Contains(s.TLS.Group, "MLKEM"), on(s, check.Params{"Group": s.TLS.Group}))
 		}),
 	},
-}
-
-// weakSuite tells a suite without forward secrecy or with a broken cipher.
-func weakSuite(name string) bool {
-	return slices.ContainsFunc(tls.InsecureCipherSuites(), func(c *tls.CipherSuite) bool { return c.Name == name })
 }

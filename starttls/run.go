@@ -103,6 +103,10 @@ func (r *Run) Wait(order []dns.Name) *Facts {
 		f.Port25Works, f.IPv6Works = f.Port25Works || works, f.IPv6Works || six
 		f.Blocked = f.Blocked && !f.Port25Works
 	}
+	f.Level = LevelQuick
+	if p, ok := r.prober.(interface{ Level() Level }); ok {
+		f.Level = p.Level()
+	}
 	return f
 }
 

@@ -337,7 +337,7 @@ func (s *session) secure() *end {
 	cs := conn.ConnectionState()
 	s.out.Step, s.out.TLS = StepTLS, tlsFacts(cs)
 	s.log("T", s.out.TLS.Version+" "+s.out.TLS.Suite+" "+s.out.TLS.Group)
-	s.out.Certificate = certFacts(cs.PeerCertificates, s.out.Host, s.p.roots, s.p.now())
+	s.out.Certificate = certFacts(cs.PeerCertificates, cs.OCSPResponse, s.out.Host, s.p.roots, s.p.now())
 	return nil
 }
 
@@ -353,7 +353,7 @@ func (s *session) tlsFailed(kind string, err error) *end {
 		}
 		return s.injected(record.RecordHeader[:])
 	case "certificate":
-		s.out.Certificate = &Cert{Names: []string{}, Chain: []string{}, Verdict: "unparsable",
+		s.out.Certificate = &Cert{Names: []string{}, Chain: []string{}, Built: []string{}, Usages: []string{}, Verdict: "unparsable",
 			Detail: clip(err.Error(), 500), CheckedAt: s.p.now().UTC()}
 	case "timeout":
 		s.out.TLSTimedOut = true

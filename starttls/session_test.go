@@ -73,16 +73,20 @@ func issue(t testing.TB, by *authority, cn string, notAfter time.Time, names ...
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: cn}, DNSNames: names,
-		NotBefore: testNow.AddDate(0, -6, 0), NotAfter: notAfter, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
+	tmpl := template(cn, notAfter, names...)
 	parent, signer := tmpl, key
 	if by != nil {
 		parent, signer = by.cert, by.key
 	}
 	c := sign(t, tmpl, parent, key, signer)
 	return tls.Certificate{Certificate: [][]byte{c.Raw}, PrivateKey: key, Leaf: c}
+}
+
+func template(cn string, notAfter time.Time, names ...string) *x509.Certificate {
+	return &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: cn}, DNSNames: names,
+		NotBefore: testNow.AddDate(0, -6, 0), NotAfter: notAfter, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
 }
 
 // fake is a server whose connections are held by a function.
@@ -378,7 +382,7 @@ func TestVerdict(t *testing.T) {
 		"self-signed":          {issue(t, nil, mx1, later, mx1), "self-signed"},
 		"self-signed, expired": {issue(t, nil, mx1, past, mx1), "self-signed"},
 	} {
-		c := certFacts([]*x509.Certificate{tc.cert.Leaf}, mx1, ca.pool, testNow)
+		c := certFacts([]*x509.Certificate{tc.cert.Leaf}, nil, mx1, ca.pool, testNow)
 		if c.Verdict != tc.want {
 			t.Errorf("%s: got %s (%s), want %s", name, c.Verdict, c.Detail, tc.want)
 		}

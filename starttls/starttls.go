@@ -29,7 +29,8 @@ type Facts struct {
 	// NoHosts tells why there was nothing to probe: "null-mx", "no-mx",
 	// "mx-unknown", "disabled" (the user said so), "offline"; "" when there was.
 	NoHosts string  `json:"no_hosts"`
-	Hosts   []*Host `json:"hosts"` // in MX preference order
+	Level   Level   `json:"tls_versions"` // which handshakes were asked for
+	Hosts   []*Host `json:"hosts"`        // in MX preference order
 
 	// Blocked tells that port 25 appears closed on our own network: nothing
 	// ever connected on it in this run.
@@ -101,7 +102,9 @@ type Session struct {
 	LargeHello  bool   `json:"large_hello"`   // the first handshake failed, one without post-quantum shares worked
 	Fallback    bool   `json:"fallback"`      // only a handshake with old versions and suites worked
 
-	Certificate   *Cert    `json:"certificate"`
+	Certificate *Cert       `json:"certificate"`
+	Handshakes  *Handshakes `json:"handshakes"` // nil unless more than the first were asked for
+
 	AuthBeforeTLS []string `json:"auth_before_tls"` // mechanisms
 	AuthAfterTLS  []string `json:"auth_after_tls"`
 
@@ -126,16 +129,31 @@ type Cert struct {
 	Subject    string    `json:"subject"`
 	CommonName string    `json:"common_name"`
 	Issuer     string    `json:"issuer"`
-	Names      []string  `json:"names"` // SAN DNS-IDs
+	Serial     string    `json:"serial"` // hex
+	Names      []string  `json:"names"`  // SAN DNS-IDs
 	NotBefore  time.Time `json:"not_before"`
 	NotAfter   time.Time `json:"not_after"`
 	KeyType    string    `json:"key_type"`
 	Bits       int       `json:"bits"`
-	SHA256     string    `json:"sha256"`  // of the DER, hex
-	Chain      []string  `json:"chain"`   // subjects as sent
-	Verdict    string    `json:"verdict"` // PKIX for the host: "ok", "self-signed", "untrusted", "expired", "name", "unparsable"
-	Detail     string    `json:"detail"`
-	CheckedAt  time.Time `json:"checked_at"` // the clock that the verdict is from
+	Signature  string    `json:"signature"`   // the issuer's algorithm, as "SHA256-RSA"
+	Usages     []string  `json:"usages"`      // extended key usages; none where the extension is absent
+	MustStaple bool      `json:"must_staple"` // RFC 7633
+	Stapled    bool      `json:"stapled"`     // an OCSP response came with it
+	PublicCA   bool      `json:"public_ca"`   // the issuer is one of the public authorities
+	SHA256     string    `json:"sha256"`      // of the DER, hex
+	SPKISHA256 string    `json:"spki_sha256"` // of the key, hex
+	Chain      []string  `json:"chain"`       // subjects as sent
+	Built      []string  `json:"built"`       // subjects from the leaf to the root, where a path was found
+	Order      string    `json:"order"`       // of the chain as sent: "", "unordered", "foreign", "root" (it is sent too)
+	WeakSigner string    `json:"weak_signer"` // subject of the first but a root that is signed with MD5 or SHA-1
+
+	// Verdict is PKIX for the host: "ok", "self-signed", "untrusted", "expired",
+	// "name", "unparsable". Reason says of an untrusted one what is known to be
+	// the cause: "chain-incomplete", "sigalg", "eku", or "".
+	Verdict   string    `json:"verdict"`
+	Reason    string    `json:"reason"`
+	Detail    string    `json:"detail"`
+	CheckedAt time.Time `json:"checked_at"` // the clock that the verdict is from
 
 	// DER are the certificates as sent, leaf first, for DANE. They stay out of
 	// reports and are kept on tapes.

@@ -2,17 +2,10 @@ package starttls
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"net"
 	"strings"
-	"time"
 
 	"github.com/postseal/postseal/dns"
 )
@@ -103,117 +96,4 @@ func groupName(id tls.CurveID) string {
 		return "P-521"
 	}
 	return id.String()
-}
-
-// certFacts describes what the server sent and judges it for the host. Roots
-// nil means the system's.
-func certFacts(chain []*x509.Certificate, host dns.Name, roots *x509.CertPool, now time.Time) *Cert {
-	if len(chain) == 0 {
-		return nil
-	}
-	leaf := chain[0]
-	c := &Cert{
-		Subject: clip(leaf.Subject.String(), 300), CommonName: clip(leaf.Subject.CommonName, 300),
-		Issuer: clip(leaf.Issuer.String(), 300), Names: []string{}, Chain: []string{},
-		NotBefore: leaf.NotBefore.UTC(), NotAfter: leaf.NotAfter.UTC(), CheckedAt: now.UTC(),
-	}
-	for i, n := range leaf.DNSNames {
-		if i == maxNames {
-			break
-		}
-		c.Names = append(c.Names, clip(n, 255))
-	}
-	sum := sha256.Sum256(leaf.Raw)
-	c.SHA256 = hex.EncodeToString(sum[:])
-	c.KeyType, c.Bits = keyFacts(leaf)
-	if len(chain) > maxChain {
-		c.Verdict, c.Detail = "unparsable", "the chain has more than 20 certificates"
-		return c
-	}
-	for _, x := range chain {
-		c.Chain = append(c.Chain, clip(x.Subject.String(), 300))
-		c.DER = append(c.DER, x.Raw)
-		if _, bits := keyFacts(x); bits > maxModulus {
-			c.Verdict, c.Detail = "unparsable", "an RSA key has more than 16384 bits"
-			return c
-		}
-	}
-	c.Verdict, c.Detail = verdict(chain, host, roots, now)
-	return c
-}
-
-func keyFacts(c *x509.Certificate) (kind string, bits int) {
-	switch k := c.PublicKey.(type) {
-	case *rsa.PublicKey:
-		return "RSA", k.N.BitLen()
-	case *ecdsa.PublicKey:
-		return "ECDSA", k.Curve.Params().BitSize
-	case ed25519.PublicKey:
-		return "Ed25519", 256
-	}
-	return c.PublicKeyAlgorithm.String(), 0
-}
-
-// verdict is what PKIX says for the host. Where several things are wrong the
-// first of this order is it: self-signed, untrusted, expired, name.
-func verdict(chain []*x509.Certificate, host dns.Name, roots *x509.CertPool, now time.Time) (string, string) {
-	leaf := chain[0]
-	opts := x509.VerifyOptions{
-		Roots: roots, Intermediates: x509.NewCertPool(), CurrentTime: now,
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	for _, c := range chain[1:] {
-		opts.Intermediates.AddCert(c)
-	}
-	_, err := leaf.Verify(opts)
-	expired := now.After(leaf.NotAfter) || now.Before(leaf.NotBefore)
-	if err != nil && expired {
-		// Whether the chain was ever good is asked at a time when the leaf was valid.
-		opts.CurrentTime = leaf.NotAfter.Add(-time.Second)
-		if now.Before(leaf.NotBefore) {
-			opts.CurrentTime = leaf.NotBefore.Add(time.Second)
-		}
-		_, err = leaf.Verify(opts)
-	}
-	var invalid x509.CertificateInvalidError
-	switch {
-	case err != nil && selfSigned(leaf):
-		return "self-signed", err.Error()
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && !expired:
-		return "expired", err.Error() // one above the leaf
-	case err != nil:
-		return "untrusted", err.Error()
-	case expired:
-		return "expired", ""
-	}
-	if err := leaf.VerifyHostname(host.String()); err != nil {
-		return "name", clip(err.Error(), 500)
-	}
-	return "ok", ""
-}
-
-// selfSigned tells whether the certificate is signed with its own key.
-func selfSigned(c *x509.Certificate) bool {
-	return string(c.RawIssuer) == string(c.RawSubject) &&
-		c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
-}
-
-// byWildcard tells whether only a wildcard name covers the host.
-func (c *Cert) byWildcard(host dns.Name) bool {
-	_, parent, _ := strings.Cut(host.String(), ".")
-	wild := false
-	for _, n := range c.Names {
-		n = strings.ToLower(strings.TrimSuffix(n, "."))
-		if n == host.String() {
-			return false
-		}
-		wild = wild || n == "*."+parent
-	}
-	return wild
-}
-
-// inCommonNameOnly tells whether the host stands in the subject's CN, which
-// verifiers ignore (RFC 9525 §6.3 knows SAN only), and in no SAN.
-func (c *Cert) inCommonNameOnly(host dns.Name) bool {
-	return c.Verdict == "name" && strings.EqualFold(strings.TrimSuffix(c.CommonName, "."), host.String())
 }

@@ -55,6 +55,7 @@ func newMTASTSPolicyCmd(s *streams) *cobra.Command {
 	o.net.add(cmd)
 	fl := cmd.Flags()
 	fl.Lookup("no-smtp").Hidden = true // nothing is probed unless --probe says so
+	fl.Lookup("tls-versions").Hidden = true
 	fl.BoolVar(&o.probe, "probe", false, "look at the TLS of each mail host on port 25")
 	fl.BoolVar(&o.every, "every-address", false, "get the policy from each address of the policy host and compare")
 	fl.StringArrayVar(&o.subdomains, "subdomain", nil, "tell whether this `NAME` that takes mail is covered; without a dot, a label below DOMAIN (repeatable)")

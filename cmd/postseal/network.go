@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,8 +36,11 @@ type netFlags struct {
 	allowPrivate bool
 	trustAD      bool
 	noSMTP       bool
+	tlsVersions  string
 	helo         string
 	timeout      time.Duration
+
+	changed func(flag string) bool // tells whether the user gave a flag
 }
 
 // add adds every flag; addDNS those of commands that only ask DNS.
@@ -49,6 +53,8 @@ func (f *netFlags) add(cmd *cobra.Command) {
 	fl.BoolVar(&f.allowPrivate, "allow-private", false, "connect to private and other special-purpose addresses too")
 	fl.StringVar(&f.bimiCA, "bimi-ca", "", "trust the roots in this PEM `FILE` for BIMI mark certificates")
 	fl.BoolVar(&f.noSMTP, "no-smtp", false, "do not probe the mail ports")
+	fl.StringVar(&f.tlsVersions, "tls-versions", "quick", "handshakes at a mail port by `LEVEL`: quick, standard (old versions and weak suites too: 6 connections), deep (24), or off (no probe)")
+	complete(cmd, "tls-versions", "quick", "standard", "deep", "off")
 	fl.StringVar(&f.helo, "helo", "", "`NAME` to give in EHLO (default: this machine's)")
 	cmd.MarkFlagsMutuallyExclusive("record", "replay")
 	cmd.MarkFlagsMutuallyExclusive("offline", "record")
@@ -61,7 +67,8 @@ func (f *netFlags) addDNS(cmd *cobra.Command) {
 	fl.BoolVar(&f.offline, "offline", false, "let nothing leave this machine; what zone files do not answer is unknown")
 	fl.StringVar(&f.caFile, "ca-file", "", "trust the authorities in this PEM `FILE` besides the system's")
 	fl.BoolVar(&f.trustAD, "trust-ad", false, "believe the resolver's word on DNSSEC although the path to it is open")
-	fl.DurationVar(&f.timeout, "timeout", time.Minute, "give up on a domain after this `TIME`")
+	fl.DurationVar(&f.timeout, "timeout", time.Minute, "give up on a domain after this `TIME`; with --tls-versions standard or deep 2 or 5 minutes unless given")
+	f.changed = fl.Changed
 }
 
 // world is everything an audit asks, opened from the flags.
@@ -101,6 +108,10 @@ func (f *netFlags) open(now func() time.Time) (*world, error) {
 }
 
 func (f *netFlags) openWith(now func() time.Time, c clients) (*world, error) {
+	level, err := f.level()
+	if err != nil {
+		return nil, err
+	}
 	w := &world{record: f.record, timeout: f.timeout, now: now}
 	if f.timeout <= 0 {
 		return nil, usage("--timeout must be more than zero")
@@ -147,9 +158,35 @@ func (f *netFlags) openWith(now func() time.Time, c clients) (*world, error) {
 	case offline:
 		w.auditor.NoSMTP = "offline"
 	default:
-		w.auditor.Prober = starttls.NewProber(starttls.Config{Dialer: w.dialer, Roots: c.roots, HELO: f.helo, Now: w.now, Tape: w.tape})
+		w.auditor.Prober = starttls.NewProber(starttls.Config{
+			Dialer: w.dialer, Roots: c.roots, HELO: f.helo, Now: w.now, Tape: w.tape, Level: level,
+		})
 	}
 	return w, nil
+}
+
+// level is what --tls-versions asks for. Pauses between handshakes take time,
+// so a run has more of it, unless the user said how much.
+func (f *netFlags) level() (starttls.Level, error) {
+	level := starttls.Level(f.tlsVersions)
+	switch {
+	case level == "off":
+		f.noSMTP = true
+		return starttls.LevelQuick, nil
+	case level == "": // a command without the flag
+		return starttls.LevelQuick, nil
+	case !slices.Contains(starttls.Levels, level):
+		return "", usage("--tls-versions %q is none of quick, standard, deep, off", f.tlsVersions)
+	}
+	if f.changed != nil && !f.changed("timeout") {
+		switch level {
+		case starttls.LevelStandard:
+			f.timeout = 2 * time.Minute
+		case starttls.LevelDeep:
+			f.timeout = 5 * time.Minute
+		}
+	}
+	return level, nil
 }
 
 // begin opens the world for a command that only asks DNS, within --timeout. The
