@@ -201,4 +201,3 @@ func TestWeakServer(t *testing.T) {
 		t.Errorf("early data: got %+v", e)
 	}
 }
-
