@@ -25,6 +25,8 @@ type Timing struct {
 	Handshake time.Duration // 8 s
 	Overall   time.Duration // 20 s for a port of an address, retries included
 	Gap       time.Duration // 1.5 s between two connections to the same address and port
+	Quit      time.Duration // for the answer to QUIT; zero does not wait for it
+	Injection time.Duration // 3 s for an answer that nobody asked for
 }
 
 func (t Timing) withDefaults() Timing {
@@ -39,6 +41,7 @@ func (t Timing) withDefaults() Timing {
 	set(&t.Handshake, 8*time.Second)
 	set(&t.Overall, 20*time.Second)
 	set(&t.Gap, 1500*time.Millisecond)
+	set(&t.Injection, 3*time.Second)
 	return t
 }
 
@@ -52,8 +55,13 @@ type Config struct {
 	Ports  []uint16         // nil: 25, 465, 587
 	Timing Timing
 
-	Level Level                                      // of TLS handshakes; "": quick
-	Sleep func(context.Context, time.Duration) error // between them; nil: waits
+	Level Level // of TLS handshakes; "": quick
+
+	// Patient has the long waits of Patient, unless Timing says otherwise, and
+	// asks a busy or silent server again.
+	Patient bool
+	Sleep   func(context.Context, time.Duration) error // between tries and handshakes; nil: waits
+	Control *Control                                   // nil: no host of others is asked whether port 25 works
 }
 
 // Limits of what a prober remembers, so that a long list costs no memory.
@@ -76,7 +84,11 @@ type SMTPProber struct {
 	ports  []uint16
 	timing Timing
 	level  Level
-	sleep  func(context.Context, time.Duration) error
+
+	patient     bool
+	sleep       func(context.Context, time.Duration) error
+	controlHost *Control
+	controlOnce sync.Once
 
 	mu    sync.Mutex
 	calls map[Target]*call
@@ -110,9 +122,12 @@ type answered struct {
 
 // NewProber makes the prober of a run.
 func NewProber(c Config) *SMTPProber {
+	if c.Patient && c.Timing == (Timing{}) {
+		c.Timing = Patient()
+	}
 	p := &SMTPProber{
 		dialer: c.Dialer, roots: c.Roots, helo: c.HELO, now: c.Now, tape: c.Tape, ports: c.Ports,
-		timing: c.Timing.withDefaults(), level: c.Level, sleep: c.Sleep,
+		timing: c.Timing.withDefaults(), level: c.Level, sleep: c.Sleep, patient: c.Patient, controlHost: c.Control,
 		calls: map[Target]*call{}, gates: map[netip.AddrPort]*gate{},
 		rtts: map[netip.Addr]*answered{}, silent: map[string]bool{},
 	}
@@ -240,7 +255,7 @@ func (p *SMTPProber) fresh(ctx context.Context, t Target) *Session {
 			o.DER = rec.Other
 		}
 	} else {
-		out = p.measure(ctx, t)
+		out = p.measure(ctx, t, nil)
 		if !stopped(ctx) && p.tape.Recording() {
 			rec := recorded{Session: out}
 			if out.Certificate != nil {
@@ -285,9 +300,10 @@ func provider(s *Session) string {
 	return s.Host.String()
 }
 
-// measure holds the session, and where its handshake failed the retries that
-// tell why: one without post-quantum shares, one with old versions.
-func (p *SMTPProber) measure(ctx context.Context, t Target) *Session {
+// measure waits for its turn and holds the session, and where its handshake
+// failed the retries that tell why: one without post-quantum shares, one with
+// old versions.
+func (p *SMTPProber) measure(ctx context.Context, t Target, tests *Tests) *Session {
 	p.mu.Lock()
 	blocked := t.Port == 25 && !p.works25 && len(p.silent) >= silentSettles
 	p.mu.Unlock()
@@ -299,20 +315,31 @@ func (p *SMTPProber) measure(ctx context.Context, t Target) *Session {
 		return notAsked(t, "time")
 	}
 	defer p.leave(g)
-	out, used := p.first(ctx, t)
-	p.deepen(ctx, out, used)
+	out, used := p.first(ctx, t, tests)
+	if !accessPort(t.Port) { // further handshakes know the way to TLS in SMTP only
+		p.deepen(ctx, out, used)
+	}
 	return out
 }
 
 // first is the session itself, and how many connections it took.
-func (p *SMTPProber) first(ctx context.Context, t Target) (out *Session, used int) {
+func (p *SMTPProber) first(ctx context.Context, t Target, tests *Tests) (out *Session, used int) {
+	if p.patient {
+		return p.patiently(ctx, t, tests)
+	}
+	return p.attempt(ctx, t, tests)
+}
+
+// attempt is one session, and what a failed handshake asks for besides. Tests
+// are made in the first session that comes so far.
+func (p *SMTPProber) attempt(ctx context.Context, t Target, tests *Tests) (out *Session, used int) {
 	ctx, cancel := context.WithTimeout(ctx, p.timing.Overall)
 	defer cancel()
-	first := p.once(ctx, t, helloDefault)
+	first := p.once(ctx, t, helloDefault, tests)
 	if t.Port == 25 && !first.reached(StepConnected) && first.Status == "refused" {
 		p.connected(t, time.Duration(first.TookMS*float64(time.Millisecond)))
 	}
-	if first.Certificate != nil && first.TLS == nil {
+	if first.Certificate != nil && first.TLS == nil && !accessPort(t.Port) {
 		p.unreadable(ctx, first)
 		return first, 2
 	}
@@ -321,13 +348,14 @@ func (p *SMTPProber) first(ctx context.Context, t Target) (out *Session, used in
 	}
 	used = 1
 	for _, h := range []hello{helloSmall, helloOld} {
-		again := p.once(ctx, t, h)
+		again := p.once(ctx, t, h, tests)
+		again.Tests = slices.Concat(first.Tests, again.Tests)
 		used++
 		if again.TLS != nil {
 			again.LargeHello, again.Fallback = h == helloSmall, h == helloOld
 			return again, used
 		}
-		if again.Certificate != nil {
+		if again.Certificate != nil && !accessPort(t.Port) {
 			p.unreadable(ctx, again)
 			return again, used + 1
 		}
@@ -338,8 +366,8 @@ func (p *SMTPProber) first(ctx context.Context, t Target) (out *Session, used in
 	return first, used
 }
 
-func (p *SMTPProber) once(ctx context.Context, t Target, h hello) *Session {
-	s := &session{p: p, out: newSession(t), hello: h, ctx: ctx}
+func (p *SMTPProber) once(ctx context.Context, t Target, h hello, tests *Tests) *Session {
+	s := &session{p: p, out: newSession(t), hello: h, ctx: ctx, tests: tests}
 	s.run()
 	return s.out
 }

@@ -10,22 +10,25 @@ import (
 )
 
 // Rules judge Facts, in report order.
-var Rules = slices.Concat(connectRules, greetingRules, dialogueRules, starttlsRules, tlsRules, versionRules, suiteRules,
-	extensionRules, certRules, chainRules, authRules)
+var Rules = slices.Concat(connectRules, greetingRules, dialogueRules, capabilityRules, askedRules, starttlsRules, tlsRules, versionRules, suiteRules,
+	extensionRules, certRules, chainRules, authRules, mechanismRules, submissionRules, accessRules)
 
 // postfixXCLIENT is where XCLIENT is described: no RFC has it.
 var postfixXCLIENT = check.Ref{Doc: "Postfix XCLIENT_README", URL: "https://www.postfix.org/XCLIENT_README.html"}
 
 var (
 	port25     = []uint16{25}
-	submission = []uint16{465, 587}
-	clearPorts = []uint16{25, 587}
-	allPorts   = []uint16{25, 465, 587}
+	submission = []uint16{465, 587, 2525}
+	clearPorts = []uint16{25, 587, 2525}
+	access     = []uint16{143, 993, 110, 995}
+	allPorts   = slices.Concat([]uint16{25}, submission, access)
 )
 
 // receives tells whether there is anything to probe: a domain that takes no
-// mail has no mail ports, and that is no fault.
-func receives(f *Facts) bool { return f.NoHosts != "null-mx" && f.NoHosts != "no-mx" }
+// mail has no mail ports, and that is no fault, unless a host was named to it.
+func receives(f *Facts) bool {
+	return f.NoHosts != "null-mx" && f.NoHosts != "no-mx" || len(f.Named) > 0
+}
 
 // submits tells whether a submission port answered at all. On a mail exchanger
 // they are seldom open, and closed or silent ones are nothing to speak of.
@@ -35,20 +38,35 @@ func submits(f *Facts) bool {
 
 func (f *Facts) sessions(ports []uint16) []*Session {
 	var out []*Session
-	for _, h := range f.Hosts {
+	for i, h := range slices.Concat(f.Hosts, f.Named) {
 		for _, s := range h.Sessions {
-			if slices.Contains(ports, s.Port) {
-				out = append(out, s)
+			if !slices.Contains(ports, s.Port) {
+				continue
 			}
+			// A mail host that was named too is in both lists.
+			if i >= len(f.Hosts) && slices.ContainsFunc(out, func(o *Session) bool { return o.Target == s.Target }) {
+				continue
+			}
+			out = append(out, s)
 		}
 	}
 	return out
+}
+
+// named tells whether the host was named for that port: then a closed or
+// silent port says something.
+func (f *Facts) named(t Target) bool {
+	return slices.ContainsFunc(f.Named, func(h *Host) bool {
+		return h.Name == t.Host && slices.ContainsFunc(h.Sessions, func(s *Session) bool { return s.Port == t.Port })
+	})
 }
 
 // notMeasured is why nothing on port 25 could be measured, nil when something was.
 func (f *Facts) notMeasured() error {
 	params := check.Params{"Domain": f.Domain.String()}
 	switch {
+	case f.NoHosts == OtherPort, (f.NoHosts == "null-mx" || f.NoHosts == "no-mx") && len(f.Named) > 0:
+		return nil // there is no port 25 to speak of
 	case f.NoHosts != "":
 		return check.Cause{Code: "smtp-" + f.NoHosts, Params: params}
 	case f.Blocked:
@@ -112,7 +130,8 @@ func each(ports []uint16, step Step, j judge) func(*Facts, *check.Reporter) {
 		var found []*check.Finding
 		for _, s := range f.sessions(ports) {
 			if !s.reached(step) {
-				if err := f.missing(s, step); err != nil && s.Port == 25 && !f.Blocked {
+				speaks := s.Port == 25 && !f.Blocked || f.named(s.Target) && s.Status != "refused"
+				if err := f.missing(s, step); err != nil && speaks {
 					r.Unknown(err)
 				}
 				continue

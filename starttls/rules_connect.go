@@ -121,7 +121,8 @@ After, in Postfix:
 }
 
 // unreachable judges the refusals of port 25. A refusal counts against the
-// server only where port 25 works from here; silence never does.
+// server only where port 25 works from here; silence does after two tries, half
+// a minute apart, and never before.
 func unreachable(report func(f *Facts, r *check.Reporter, s *Session)) func(*Facts, *check.Reporter) {
 	return func(f *Facts, r *check.Reporter) {
 		if err := f.notMeasured(); err != nil {
@@ -131,7 +132,7 @@ func unreachable(report func(f *Facts, r *check.Reporter, s *Session)) func(*Fac
 		for _, s := range f.sessions(port25) {
 			switch {
 			case s.reached(StepConnected):
-			case s.Status == "refused" && f.Port25Works:
+			case s.down() && f.Port25Works:
 				report(f, r, s)
 			default:
 				r.Unknown(s.cause())

@@ -183,8 +183,9 @@ After, with myhostname = mx1.example.com in Postfix:
 	{
 		Meta: check.Meta{
 			ID: "smtp-greeting-version", Standard: check.STARTTLS, Severity: check.Info,
-			Title: "the greeting shows product and version",
-			Refs:  []check.Ref{check.RFC(5321, "4.3.1")},
+			Title:     "the greeting shows product and version",
+			CoveredBy: []string{"smtp-software-hint"},
+			Refs:      []check.Ref{check.RFC(5321, "4.3.1")},
 			Doc: `The greeting tells which software runs here and in which version. That is allowed, and hiding it protects nothing that is not
 patched. Some prefer to say less.
 

@@ -16,20 +16,18 @@ import (
 func TestRules(t *testing.T) {
 	ruletest.Run(t, Rules, func(t *testing.T, c *ruletest.Case) *Facts {
 		var in struct {
-			NoHosts string `json:"no_hosts"`
-			Works   bool   `json:"port25_works"`
-			IPv6    bool   `json:"ipv6_works"`
-			Level   Level  `json:"tls_versions"`
-			Hosts   []struct {
-				Host     dns.Name          `json:"host"`
-				Sessions []json.RawMessage `json:"sessions"`
-			} `json:"hosts"`
+			NoHosts string    `json:"no_hosts"`
+			Works   bool      `json:"port25_works"`
+			IPv6    bool      `json:"ipv6_works"`
+			Level   Level     `json:"tls_versions"`
+			Hosts   []rawHost `json:"hosts"`
+			Named   []rawHost `json:"named_hosts"`
 		}
 		if err := json.Unmarshal([]byte(c.Files["facts"]), &in); err != nil {
 			t.Fatal(err)
 		}
 		f := &Facts{Domain: dns.Name(c.Domain()), Profile: c.Profile(), NoHosts: in.NoHosts, Level: in.Level, Hosts: []*Host{}}
-		for _, h := range in.Hosts {
+		for i, h := range append(in.Hosts, in.Named...) {
 			host := &Host{Name: h.Host}
 			for _, raw := range h.Sessions {
 				var head struct {
@@ -48,13 +46,22 @@ func TestRules(t *testing.T) {
 				}
 				host.Sessions = append(host.Sessions, s)
 			}
-			f.Hosts = append(f.Hosts, host)
+			if i < len(in.Hosts) {
+				f.Hosts = append(f.Hosts, host)
+			} else {
+				f.Named = append(f.Named, host)
+			}
 		}
 		f.inferBlocked()
 		f.Port25Works, f.IPv6Works = f.Port25Works || in.Works, f.IPv6Works || in.IPv6
 		f.Blocked = f.Blocked && !f.Port25Works
 		return f
 	})
+}
+
+type rawHost struct {
+	Host     dns.Name          `json:"host"`
+	Sessions []json.RawMessage `json:"sessions"`
 }
 
 var testNow = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -67,12 +74,18 @@ func good(host dns.Name, port uint16) *Session {
 	s.Capabilities = []string{"SIZE 36700160", "8BITMIME", "STARTTLS"}
 	s.CapabilitiesTLS = []string{"SIZE 36700160", "8BITMIME"}
 	s.STARTTLS = "offered"
-	if port == 465 {
+	if implicitTLS(port) {
 		s.Capabilities, s.STARTTLS = []string{}, "implicit"
 	}
 	if port != 25 {
 		s.CapabilitiesTLS = append(s.CapabilitiesTLS, "AUTH PLAIN")
 		s.AuthAfterTLS = []string{"PLAIN"}
+	}
+	if accessPort(port) {
+		s.Banner, s.CapabilitiesTLS = "* OK ready", []string{"IMAP4REV1", "AUTH=PLAIN"}
+		if port == 143 {
+			s.Capabilities = []string{"IMAP4REV1", "LOGINDISABLED", "STARTTLS"}
+		}
 	}
 	s.TLS = &TLS{Version: "TLS 1.3", Suite: "TLS_AES_128_GCM_SHA256", Group: "X25519"}
 	s.Certificate = &Cert{

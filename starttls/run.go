@@ -28,12 +28,13 @@ type Run struct {
 	wg    sync.WaitGroup
 	mu    sync.Mutex
 	hosts map[dns.Name]*Host
+	named map[dns.Name]*Host
 }
 
 // Start begins a run. The context bounds all of its probes. The prober's own
 // ports are probed when it names them (SMTPProber does), else 25, 465 and 587.
 func Start(ctx context.Context, prober Prober, allowPrivate bool) *Run {
-	r := &Run{ctx: ctx, prober: prober, ports: []uint16{25, 465, 587}, allowPrivate: allowPrivate, hosts: map[dns.Name]*Host{}}
+	r := &Run{ctx: ctx, prober: prober, ports: []uint16{25, 465, 587}, allowPrivate: allowPrivate, hosts: map[dns.Name]*Host{}, named: map[dns.Name]*Host{}}
 	if p, ok := prober.(interface{ Ports() []uint16 }); ok {
 		r.ports = p.Ports()
 	}
@@ -43,17 +44,25 @@ func Start(ctx context.Context, prober Prober, allowPrivate bool) *Run {
 // Add begins probing a host at its addresses, all ports of each at once. It
 // does not block and may be called from several goroutines; a host that was
 // added before is left alone. All calls must come before Wait.
-func (r *Run) Add(host dns.Name, addrs []netip.Addr) {
+func (r *Run) Add(host dns.Name, addrs []netip.Addr) { r.add(r.hosts, host, addrs, r.ports) }
+
+// AddNamed is Add for a host that hands in or fetches mail, at ports of its
+// own: it goes to Facts.Named.
+func (r *Run) AddNamed(host dns.Name, addrs []netip.Addr, ports []uint16) {
+	r.add(r.named, host, addrs, ports)
+}
+
+func (r *Run) add(hosts map[dns.Name]*Host, host dns.Name, addrs []netip.Addr, ports []uint16) {
 	r.mu.Lock()
-	if r.hosts[host] != nil {
-		r.mu.Unlock()
+	defer r.mu.Unlock()
+	if hosts[host] != nil {
 		return
 	}
 	h := &Host{Name: host, Sessions: []*Session{}}
-	over := len(r.hosts) >= maxHosts
-	r.hosts[host] = h
+	over := len(hosts) >= maxHosts
+	hosts[host] = h
 	for i, a := range addrs {
-		for _, port := range r.ports {
+		for _, port := range ports {
 			t := Target{Host: host, Addr: a, Port: port}
 			slot := len(h.Sessions)
 			switch block := special.Block(a); {
@@ -74,30 +83,19 @@ func (r *Run) Add(host dns.Name, addrs []netip.Addr) {
 			}
 		}
 	}
-	r.mu.Unlock()
 }
 
-// Wait waits for every probe and gives the facts, hosts in the order given;
-// those not named there come last, by name.
+// Wait waits for every probe and gives the facts, hosts in the order given.
 func (r *Run) Wait(order []dns.Name) *Facts {
 	r.wg.Wait()
-	f := &Facts{Hosts: []*Host{}}
-	for _, h := range r.hosts {
-		slices.SortStableFunc(h.Sessions, func(a, b *Session) int {
-			return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port))
-		})
-		f.Hosts = append(f.Hosts, h)
+	f := &Facts{Hosts: sorted(r.hosts, order)}
+	if len(r.named) > 0 {
+		f.Named = sorted(r.named, order)
 	}
-	place := func(h *Host) int {
-		if i := slices.Index(order, h.Name); i >= 0 {
-			return i
-		}
-		return len(order)
-	}
-	slices.SortFunc(f.Hosts, func(a, b *Host) int {
-		return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a.Name, b.Name))
-	})
 	f.inferBlocked()
+	if p, ok := r.prober.(*SMTPProber); ok && f.Blocked {
+		p.control(r.ctx)
+	}
 	if p, ok := r.prober.(interface{ Port25() (bool, bool) }); ok {
 		works, six := p.Port25()
 		f.Port25Works, f.IPv6Works = f.Port25Works || works, f.IPv6Works || six
@@ -108,6 +106,27 @@ func (r *Run) Wait(order []dns.Name) *Facts {
 		f.Level = p.Level()
 	}
 	return f
+}
+
+// sorted lists hosts in the order given; those not named there come last, by name.
+func sorted(hosts map[dns.Name]*Host, order []dns.Name) []*Host {
+	out := []*Host{}
+	for _, h := range hosts {
+		slices.SortStableFunc(h.Sessions, func(a, b *Session) int {
+			return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port))
+		})
+		out = append(out, h)
+	}
+	place := func(h *Host) int {
+		if i := slices.Index(order, h.Name); i >= 0 {
+			return i
+		}
+		return len(order)
+	}
+	slices.SortFunc(out, func(a, b *Host) int {
+		return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a.Name, b.Name))
+	})
+	return out
 }
 
 // inferBlocked decides from the run's own attempts whether port 25 is closed on

@@ -34,6 +34,8 @@ type session struct {
 	r     *reader
 	ctx   context.Context // ends with the overall deadline
 	kept  int             // octets of transcript
+	tests *Tests          // still to be made; nil: none
+	hide  *secrets        // what must not be shown from now on; nil: nothing
 
 	release func() bool // undoes the hold of ctx on the socket
 }
@@ -71,7 +73,10 @@ func (s *session) dialogue() *end {
 	if err := s.connect(); err != nil {
 		return err
 	}
-	if s.out.Port == 465 {
+	switch {
+	case accessPort(s.out.Port):
+		return s.access()
+	case implicitTLS(s.out.Port):
 		return s.implicit()
 	}
 	if err := s.greeting(); err != nil {
@@ -85,9 +90,12 @@ func (s *session) dialogue() *end {
 	if s.out.HELOOnly {
 		return nil // no extensions, so nothing to ask for
 	}
+	if err := s.testClear(); err != nil {
+		return err
+	}
 	if !has(caps, "STARTTLS") {
 		s.out.STARTTLS = "missing"
-		return nil
+		return s.testMail()
 	}
 	if err := s.startTLS(); err != nil || s.out.STARTTLS != "offered" {
 		return err
@@ -95,8 +103,14 @@ func (s *session) dialogue() *end {
 	if err := s.secure(); err != nil || s.out.TLS == nil {
 		return err
 	}
-	return s.ehloInside()
+	if err := s.ehloInside(); err != nil {
+		return err
+	}
+	return s.testMail()
 }
+
+// implicitTLS tells the ports where TLS comes first (RFC 8314 §3).
+func implicitTLS(port uint16) bool { return port == 465 || port == 993 || port == 995 }
 
 // implicit is port 465: TLS from the first octet (RFC 8314 §3.3).
 func (s *session) implicit() *end {
@@ -107,7 +121,10 @@ func (s *session) implicit() *end {
 	if err := s.greeting(); err != nil {
 		return err
 	}
-	return s.ehloInside()
+	if err := s.ehloInside(); err != nil {
+		return err
+	}
+	return s.testMail()
 }
 
 func (s *session) connect() *end {
@@ -163,7 +180,7 @@ func (s *session) read(step Step, limit time.Duration) (reply, *end) {
 	before := s.r.total
 	rep, err := s.r.readReply(func(line string) { s.log("S", line) })
 	for _, o := range rep.odd {
-		o.Step = step
+		o.Step, o.Line = step, s.hide.scrub(o.Line)
 		if len(s.out.Oddities) < 10 {
 			s.out.Oddities = append(s.out.Oddities, o)
 		}
@@ -171,15 +188,20 @@ func (s *session) read(step Step, limit time.Duration) (reply, *end) {
 	if err == nil {
 		return rep, nil
 	}
+	return rep, s.broken(err, began, before, limit)
+}
+
+// broken sorts why nothing whole could be read.
+func (s *session) broken(err error, began time.Time, before int, limit time.Duration) *end {
 	if errors.Is(err, errLine) || errors.Is(err, errReply) || errors.Is(err, errDialogue) || errors.Is(err, errWire) {
-		return rep, &end{status: "protocol", detail: err.Error()}
+		return &end{status: "protocol", detail: err.Error()}
 	}
 	if errors.Is(err, errNoCode) {
 		last := ""
 		if n := len(s.out.Transcript); n > 0 {
 			last = s.out.Transcript[n-1].Text
 		}
-		return rep, &end{status: "protocol", detail: clip(last, 200)}
+		return &end{status: "protocol", detail: clip(last, 200)}
 	}
 	var netErr net.Error
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout() {
@@ -187,14 +209,14 @@ func (s *session) read(step Step, limit time.Duration) (reply, *end) {
 		// are a tarpit: slow on purpose or overloaded, nobody can tell.
 		got := s.r.total - before
 		if took := time.Since(began); got > 0 && took >= limit*9/10 && float64(got) < 10*took.Seconds()+10 {
-			return rep, &end{status: "tarpit", detail: fmt.Sprintf("%d octets in %s", got, limit)}
+			return &end{status: "tarpit", detail: fmt.Sprintf("%d octets in %s", got, limit)}
 		}
-		return rep, &end{status: "silent", detail: string(step)}
+		return &end{status: "silent", detail: string(s.out.Step)}
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return rep, &end{status: "temporary", detail: "the server closed the connection"}
+		return &end{status: "temporary", detail: "the server closed the connection"}
 	}
-	return rep, &end{status: "network", detail: err.Error()}
+	return &end{status: "network", detail: err.Error()}
 }
 
 // greeting reads all of it before an octet is sent: who talks first is refused
@@ -231,8 +253,13 @@ func (s *session) greeting() *end {
 // must stand alone, and pipelining is not ours to ask for.
 func (s *session) command(line string) (reply, *end) {
 	limit := s.p.timing.Command
-	s.deadline(limit)
 	s.log("C", line)
+	return s.send(line, limit)
+}
+
+// send is command without a note of what was sent.
+func (s *session) send(line string, limit time.Duration) (reply, *end) {
+	s.deadline(limit)
 	if _, err := io.WriteString(s.conn, line+"\r\n"); err != nil {
 		var netErr net.Error
 		if errors.As(err, &netErr) && netErr.Timeout() {
@@ -343,11 +370,14 @@ func (s *session) secure() *end {
 
 func (s *session) tlsFailed(kind string, err error) *end {
 	s.out.TLSError = clip(err.Error(), 500)
+	if kind == "refused" && accessPort(s.out.Port) && accessGreets(err) {
+		kind = "plaintext"
+	}
 	switch kind {
 	case "plaintext":
 		var record tls.RecordHeaderError
 		errors.As(err, &record)
-		if s.out.Port == 465 {
+		if implicitTLS(s.out.Port) {
 			s.out.STARTTLS = "plaintext"
 			return &end{status: "protocol", detail: "a greeting in clear where TLS should be"}
 		}
@@ -372,14 +402,27 @@ func (s *session) ehloInside() *end {
 	return nil
 }
 
-// quit says goodbye and does not wait for the answer.
+// quit says goodbye. Only a patient probe waits for the answer.
 func (s *session) quit() {
-	if s.out.reached(StepGreeted) && s.out.STARTTLS != "injected" {
-		s.deadline(time.Second)
-		s.log("C", "QUIT")
-		_, _ = io.WriteString(s.conn, "QUIT\r\n") // politeness; nobody is left to tell
+	defer s.conn.Close()
+	if !s.out.reached(StepGreeted) || s.out.STARTTLS == "injected" {
+		return
 	}
-	s.conn.Close()
+	line := s.goodbye()
+	s.deadline(time.Second)
+	s.log("C", line)
+	// Politeness; where it is not heard nobody is left to tell.
+	if _, err := io.WriteString(s.conn, line+"\r\n"); err != nil || s.p.timing.Quit <= 0 || accessPort(s.out.Port) {
+		return
+	}
+	if s.out.Status != "ok" {
+		return // the server has gone already
+	}
+	s.deadline(s.p.timing.Quit)
+	s.out.Quit = "unclean"
+	if rep, err := s.read(s.out.Step, s.p.timing.Quit); err == nil && rep.code == 221 {
+		s.out.Quit = "clean"
+	}
 }
 
 // log keeps a line of the dialogue as long as there is room.
@@ -387,7 +430,7 @@ func (s *session) log(from, text string) {
 	if len(s.out.Transcript) >= maxTranscript || s.kept > maxTranscriptBytes {
 		return
 	}
-	text = clip(text, maxLine)
+	text = s.hide.scrub(clip(text, maxLine))
 	s.kept += len(text)
 	s.out.Transcript = append(s.out.Transcript, Line{From: from, Text: text, MS: s.since()})
 }

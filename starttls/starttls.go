@@ -1,5 +1,6 @@
 // Package starttls probes the mail ports 25, 465 and 587 of a domain's mail
-// hosts (RFC 3207, RFC 8314) and judges what it saw.
+// hosts (RFC 3207, RFC 8314) and judges what it saw; IMAP and POP3 ports, and
+// tests that go further, only where the user names them.
 //
 // It is the only package that opens an SMTP connection. The probe is a guest:
 // it says who it is, one connection at a time to an address and port, sends
@@ -27,10 +28,16 @@ type Facts struct {
 	Profile check.Profile `json:"profile"` // set by the audit before rules run
 
 	// NoHosts tells why there was nothing to probe: "null-mx", "no-mx",
-	// "mx-unknown", "disabled" (the user said so), "offline"; "" when there was.
+	// "mx-unknown", "disabled" (the user said so), "offline", OtherPort; "" when
+	// there was.
 	NoHosts string  `json:"no_hosts"`
 	Level   Level   `json:"tls_versions"` // which handshakes were asked for
 	Hosts   []*Host `json:"hosts"`        // in MX preference order
+
+	// Named are hosts for handing in or fetching mail that the user, or an SRV
+	// record, named. There a closed port says something. A host may stand in
+	// both lists; its session on a port is then the same.
+	Named []*Host `json:"named_hosts,omitempty"`
 
 	// Blocked tells that port 25 appears closed on our own network: nothing
 	// ever connected on it in this run.
@@ -41,6 +48,9 @@ type Facts struct {
 	Port25Works bool `json:"port25_works"`
 	IPv6Works   bool `json:"ipv6_works"`
 }
+
+// OtherPort is the NoHosts of facts about one port of one host, not 25.
+const OtherPort = "other-port"
 
 // Host is one mail host and a session for each of its addresses and ports.
 type Host struct {
@@ -107,6 +117,14 @@ type Session struct {
 
 	AuthBeforeTLS []string `json:"auth_before_tls"` // mechanisms
 	AuthAfterTLS  []string `json:"auth_after_tls"`
+
+	// ClearLogin is what takes a password before TLS on an IMAP or POP3 port:
+	// "LOGIN", "USER", "AUTH=PLAIN" …; "" for nothing.
+	ClearLogin string `json:"clear_login,omitempty"`
+
+	Tests []Test `json:"tests,omitempty"` // that the user asked for
+	Tries int    `json:"tries,omitempty"` // connections tried, where more than one
+	Quit  string `json:"quit,omitempty"`  // "clean" or "unclean", where the answer to QUIT was waited for
 
 	Transcript []Line  `json:"transcript"`
 	ConnectMS  float64 `json:"connect_ms"`
