@@ -22,6 +22,14 @@ var (
 	noSPFRules      = []string{"spf-missing", "spf-multiple-records"}
 )
 
+// Grave tells rules whose finding can hold the score below 40: mail of anybody
+// passes, nothing is in force, or a name can be taken over.
+func Grave(rule string) bool {
+	return slices.Contains(graveRules, rule)
+}
+
+var graveRules = slices.Concat(passAllRules, takeoverRules, danglingRules, noPolicyRules, noSPFRules, []string{"dnssec-bogus"})
+
 // caps lists the caps that hold, each with the rule whose finding holds it
 // open. Only what is known to be wrong holds a cap.
 func (m *measurer) caps() []score.OpenCap {

@@ -37,6 +37,7 @@ type Tool struct {
 type Exit struct {
 	Code    int      `json:"code"`
 	Reasons []string `json:"reasons"`
+	FailOn  string   `json:"fail_on,omitempty"` // severity that fails the run, "none", or "" where nothing was said
 }
 
 // Report is one domain.

@@ -34,6 +34,8 @@ type auditOptions struct {
 	policies  []string
 	reports   []string // files and folders of DMARC aggregate reports
 	senders   []string // addresses that send
+
+	declared []*report.Location // of each request
 }
 
 func newAuditCmd(s *streams) *cobra.Command {
@@ -93,13 +95,15 @@ func (o *auditOptions) requests(s *streams, args []string) ([]audit.Request, err
 	if err != nil {
 		return nil, err
 	}
-	names, err := domainsFrom(s.in, args, o.file)
+	domains, err := domainsFrom(s.in, args, o.file)
 	if err != nil {
 		return nil, err
 	}
-	requests := make([]audit.Request, len(names))
-	for i, name := range names {
-		requests[i] = audit.Request{Domain: name, Selectors: o.selectors, Profile: profile, ProfileSource: "flag", Bulk: o.bulk, PolicyProfiles: o.policies, SendingIPs: sending}
+	requests := make([]audit.Request, len(domains))
+	o.declared = make([]*report.Location, len(domains))
+	for i, d := range domains {
+		o.declared[i] = d.at
+		requests[i] = audit.Request{Domain: d.name, Selectors: o.selectors, Profile: profile, ProfileSource: "flag", Bulk: o.bulk, PolicyProfiles: o.policies, SendingIPs: sending}
 	}
 	return requests, nil
 }
@@ -158,11 +162,14 @@ func (o *auditOptions) run(ctx context.Context, s *streams, requests []audit.Req
 	if err != nil {
 		return err
 	}
+	for i, at := range o.declared {
+		doc.Reports[i].DeclaredAt = at
+	}
 	doc.Exit = o.gate.judge(doc)
 	if err := outputs.write(doc); err != nil {
 		return err
 	}
-	return exitWith(doc.Exit)
+	return outputs.exit(doc)
 }
 
 // exitWith turns what the gate says into the error that ends the command.

@@ -11,14 +11,33 @@ import (
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/report"
 )
 
 // typed is a domain as somebody wrote it, and where.
-type typed struct{ text, where string }
+type typed struct {
+	text string
+	file string // "" on the command line
+	line int
+}
+
+func (d *typed) where() string {
+	if d.file == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d: ", d.file, d.line)
+}
+
+// domain is one to audit, and the place in a file that names it; nil where the
+// command line or standard input does.
+type domain struct {
+	name dns.Name
+	at   *report.Location
+}
 
 // domainsFrom reads the domains of a call, each once: arguments first, then the
 // list in file ("-" is standard input, also as an argument).
-func domainsFrom(in io.Reader, args []string, file string) ([]dns.Name, error) {
+func domainsFrom(in io.Reader, args []string, file string) ([]domain, error) {
 	var all []typed
 	for _, a := range args {
 		if a != "-" {
@@ -40,19 +59,23 @@ func domainsFrom(in io.Reader, args []string, file string) ([]dns.Name, error) {
 	if len(all) == 0 {
 		return nil, usage("no domain given; see 'postseal audit --help'")
 	}
-	var names []dns.Name
+	var domains []domain
 	seen := map[dns.Name]bool{}
 	for _, d := range all {
 		name, err := parseDomain(d.text)
 		if err != nil {
-			return nil, usage("%s%w", d.where, err)
+			return nil, usage("%s%w", d.where(), err)
 		}
 		if !seen[name] {
 			seen[name] = true
-			names = append(names, name)
+			one := domain{name: name}
+			if d.file != "" && file != "-" {
+				one.at = &report.Location{File: d.file, Line: d.line, Column: 1}
+			}
+			domains = append(domains, one)
 		}
 	}
-	return names, nil
+	return domains, nil
 }
 
 // readList reads one domain a line; # begins a comment.
@@ -74,7 +97,7 @@ func readList(in io.Reader, file string) ([]typed, error) {
 		text, _, _ := strings.Cut(sc.Text(), "#")
 		// Editors on Windows begin a file with a byte order mark.
 		if text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff")); text != "" {
-			list = append(list, typed{text, fmt.Sprintf("%s:%d: ", name, n)})
+			list = append(list, typed{text, name, n})
 		}
 	}
 	switch err := sc.Err(); {

@@ -38,7 +38,7 @@ func (g *gateFlags) check() error {
 // judge says which exit code the document earns and why. Findings outrank an
 // incomplete audit: they are certain.
 func (g *gateFlags) judge(doc *report.Document) report.Exit {
-	e := report.Exit{Reasons: []string{}}
+	e := report.Exit{Reasons: []string{}, FailOn: g.failOn}
 	var incomplete []string
 	for _, r := range doc.Reports {
 		if n := g.findings(r); n > 0 {

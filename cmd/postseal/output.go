@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/postseal/postseal/audit"
 	"github.com/postseal/postseal/internal/atomicfile"
 	"github.com/postseal/postseal/internal/locale"
 	"github.com/postseal/postseal/report"
@@ -24,6 +25,8 @@ type outputFlags struct {
 	lang    string
 	color   string
 	verbose bool
+
+	suppressed bool // sarif: accepted findings too
 }
 
 func (o *outputFlags) add(cmd *cobra.Command) {
@@ -31,6 +34,7 @@ func (o *outputFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&o.format, "format", "text", "what standard output gets, a `FORMAT`: "+strings.Join(formatNames(), ", "))
 	fl.StringArrayVarP(&o.files, "output", "o", nil, "also write `FORMAT=PATH`; html=FOLDER/ gets an index and a page a domain (repeatable)")
 	fl.BoolVarP(&o.verbose, "verbose", "v", false, "text: show every finding, not only the most important")
+	fl.BoolVar(&o.suppressed, "sarif-suppressed", false, "sarif: put accepted findings in, marked as suppressed")
 	fl.StringVar(&o.color, "color", "auto", "colour the text `WHEN`: auto, always or never")
 	addLang(cmd, &o.lang)
 	complete(cmd, "format", formatNames()...)
@@ -86,6 +90,25 @@ var formats = []format{
 	{"html", func(w io.Writer, d *report.Document, o *outputs) error {
 		return report.WriteHTML(w, d, report.HTMLOptions{Lang: string(o.lang)})
 	}},
+	{"ndjson", func(w io.Writer, d *report.Document, _ *outputs) error { return report.WriteNDJSON(w, d) }},
+	{"csv", func(w io.Writer, d *report.Document, _ *outputs) error { return report.WriteCSV(w, d) }},
+	{"markdown", func(w io.Writer, d *report.Document, o *outputs) error {
+		return report.WriteMarkdown(w, d, string(o.lang))
+	}},
+	{"junit", func(w io.Writer, d *report.Document, _ *outputs) error { return report.WriteJUnit(w, d) }},
+	{"sarif", func(w io.Writer, d *report.Document, o *outputs) error {
+		return report.WriteSARIF(w, d, report.SARIFOptions{
+			Lang: string(o.lang), Rules: audit.Metas(), Grave: audit.Grave, Suppressed: o.suppressed,
+		})
+	}},
+	{"github", func(w io.Writer, d *report.Document, o *outputs) error {
+		return report.WriteGitHub(w, d, string(o.lang))
+	}},
+	{"gitlab", func(w io.Writer, d *report.Document, _ *outputs) error { return report.WriteGitLab(w, d) }},
+	{"prometheus", func(w io.Writer, d *report.Document, _ *outputs) error { return report.WritePrometheus(w, d) }},
+	{"nagios", func(w io.Writer, d *report.Document, o *outputs) error {
+		return report.WriteNagios(w, d, string(o.lang))
+	}},
 }
 
 func formatNames() []string {
@@ -111,7 +134,9 @@ type outputs struct {
 	out    io.Writer
 	lang   locale.Lang
 	text   report.TextOptions
-	index  string // name of the first page of a folder, "" for the usual one
+
+	suppressed bool
+	index      string // name of the first page of a folder, "" for the usual one
 }
 
 type outputFile struct {
@@ -127,7 +152,7 @@ func (o *outputFlags) open(s *streams, domains int) (*outputs, *locale.Localizer
 	if err != nil {
 		return nil, nil, err
 	}
-	out := &outputs{out: s.out, lang: l.Lang}
+	out := &outputs{out: s.out, lang: l.Lang, suppressed: o.suppressed}
 	if out.stdout, err = formatNamed(o.format); err != nil {
 		return nil, nil, err
 	}
@@ -239,6 +264,20 @@ func (o *outputs) table() bool {
 		}
 	}
 	return o.stdout.name == "text"
+}
+
+// exit gives the error that ends the command. A monitoring system reads the state
+// from the exit code of its plug-in, by numbers of its own.
+func (o *outputs) exit(d *report.Document) error {
+	if o.stdout.name == "nagios" {
+		state := report.NagiosOf(d)
+		reasons := d.Exit.Reasons
+		if len(reasons) == 0 {
+			reasons = []string{"state " + state.String()}
+		}
+		return exitWith(report.Exit{Code: int(state), Reasons: reasons})
+	}
+	return exitWith(d.Exit)
 }
 
 // write writes the files, each whole or not at all, and then standard output.

@@ -46,7 +46,7 @@ func newRenderCmd(s *streams) *cobra.Command {
 			if err := outputs.write(doc); err != nil {
 				return err
 			}
-			return exitWith(doc.Exit)
+			return outputs.exit(doc)
 		},
 	}
 	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
