@@ -203,6 +203,9 @@ func network(out *Outcome) report.Network {
 			if s.Status != "not-asked" && s.Status != "special-address" {
 				n.SMTPConnections++
 			}
+			if s.Handshakes != nil {
+				n.SMTPConnections += len(s.Handshakes.Tried)
+			}
 		}
 	}
 	return n

@@ -3,9 +3,11 @@
 package e2e
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -42,17 +44,31 @@ func newAuthority(t *testing.T, dir string) *authority {
 	return a
 }
 
+// issueRSA makes a certificate with an RSA key, as issue does with a curve's.
+func (a *authority) issueRSA(t *testing.T, file string, names ...string) string {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.install(t, file, 30, key, names...)
+}
+
 // issue makes a certificate of 90 days, the first of them age days ago, and
 // gives the file with key and certificate that Postfix and nginx read.
 func (a *authority) issue(t *testing.T, file string, age int, names ...string) string {
 	t.Helper()
-	key := newKey(t)
+	return a.install(t, file, age, newKey(t), names...)
+}
+
+func (a *authority) install(t *testing.T, file string, age int, key crypto.Signer, names ...string) string {
+	t.Helper()
 	from := time.Now().AddDate(0, 0, -age)
 	der := a.sign(t, &x509.Certificate{
 		Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
 		NotBefore: from, NotAfter: from.AddDate(0, 0, 90),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}, &key.PublicKey)
+	}, key.Public())
 	secret, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +83,7 @@ func (a *authority) issue(t *testing.T, file string, age int, names ...string) s
 	return path
 }
 
-func (a *authority) sign(t *testing.T, template *x509.Certificate, pub *ecdsa.PublicKey) []byte {
+func (a *authority) sign(t *testing.T, template *x509.Certificate, pub crypto.PublicKey) []byte {
 	t.Helper()
 	a.serial++
 	template.SerialNumber = big.NewInt(a.serial)

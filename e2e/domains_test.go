@@ -88,6 +88,14 @@ _dmarc      TXT "v=DMARC1; p=none; rua=mailto:dmarc@{{domain}}"
 		findings: []string{"dmarc-policy-none", "mtasts-record-missing"},
 		also:     []string{"dnssec-unsigned", "tlsrpt-record-missing"},
 	}, {
+		name: "oldtls.example", why: "all that OpenSSL still speaks; the first handshake shows nothing of it, see testVersions",
+		zone: authentic + `
+@           MX  10 mx
+mx          A   127.0.0.40
+`,
+		profile: "mail", grade: "B",
+		findings: []string{"mtasts-record-missing"},
+	}, {
 		name: "parked.example", why: "no mail in or out, and it says so: nothing may be reported",
 		zone: `
 @           MX  0 .
@@ -235,6 +243,9 @@ func mailHosts(cert func(age int, names ...string) string) []personality {
 			"mx.permerror.example", "mx.halflame.example", "mx.bogus.example")),
 		{host: "mx.slow.example", addr: "127.0.0.38", cert: cert(30, "mx.slow.example"), pause: 2},
 		plain("mx.danewrong.example", "127.0.0.39", cert(30, "mx.danewrong.example")),
+		{host: "mx.oldtls.example", addr: "127.0.0.40", cert: cert(30, "mx.oldtls.example"), options: []string{
+			"smtpd_tls_protocols=>=TLSv1", "smtpd_tls_ciphers=medium", "tls_medium_cipherlist=ALL:COMPLEMENTOFALL:@SECLEVEL=0",
+		}},
 	}
 	return hosts
 }

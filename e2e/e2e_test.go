@@ -88,6 +88,7 @@ func TestWorld(t *testing.T) {
 			t.Run(d.name, func(t *testing.T) { w.testDomain(t, d) })
 		}
 	})
+	t.Run("versions", w.testVersions)
 	t.Run("formats", w.testFormats)
 	t.Run("replay", w.testReplay)
 	t.Run("many", w.testMany)

@@ -23,6 +23,8 @@ type personality struct {
 	submission, clearAuth bool
 
 	pause int // seconds before the greeting
+
+	options []string // of main.cf, for this host
 }
 
 // startPostfix starts one Postfix for all personalities and gives its log.
@@ -74,6 +76,7 @@ func masterCf(hosts []personality) string {
 		if h.cert != "" {
 			options = append(options, "smtpd_tls_security_level=may", "smtpd_tls_chain_files="+h.cert)
 		}
+		options = append(options, h.options...)
 		if h.clearAuth {
 			options = append(options, "smtpd_sasl_auth_enable=yes", "smtpd_tls_auth_only=no")
 		}

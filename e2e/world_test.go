@@ -44,6 +44,11 @@ func startWorld(t *testing.T) *world {
 	w.caFile = ca.file
 
 	hosts := mailHosts(func(age int, names ...string) string { return ca.issue(t, names[0], age, names...) })
+	for i := range hosts {
+		if hosts[i].host == oldTLSHost { // a certificate for each type of key
+			hosts[i].cert += "," + ca.issueRSA(t, "rsa", oldTLSHost)
+		}
+	}
 	w.log = startPostfix(t, dir, hosts)
 	var names []string
 	for _, s := range sites() {

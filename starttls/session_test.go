@@ -477,3 +477,5 @@ func TestDialEnd(t *testing.T) {
 		}
 	}
 }
+
+func ip(s string) netip.Addr { return netip.MustParseAddr(s) }
