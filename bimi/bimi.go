@@ -182,6 +182,11 @@ func (f *Facts) take(ctx context.Context, r dns.Resolver, fetcher Fetcher, o Gat
 		}
 	}
 	wg.Wait()
+	f.compare()
+}
+
+// compare holds the logo against the one in the certificate.
+func (f *Facts) compare() {
 	if f.Logo != nil && f.Logo.SVG != nil && f.Evidence != nil && f.Evidence.SVG != nil {
 		same := f.Logo.SVG.SHA256 == f.Evidence.SVG.SHA256
 		f.Evidence.SameLogo = &same

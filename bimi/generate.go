@@ -10,9 +10,10 @@ import (
 
 // Options say what a record should hold.
 type Options struct {
-	Logo, Evidence string // https URIs; Evidence may be empty
-	AVP            string // "brand", "personal" or "" to leave it out
-	Decline        bool   // no logo, on purpose
+	Logo, Evidence string   // https URIs; Evidence may be empty
+	AVP            string   // "brand", "personal" or "" to leave it out
+	Decline        bool     // no logo, on purpose
+	Prefixes       []string // of local parts that have a selector of their own
 }
 
 // Generate makes the text of a record. The problems are what our own audit
@@ -26,7 +27,7 @@ func Generate(o Options) (string, []check.GenProblem, error) {
 	}
 	// A semicolon would end the value and begin a tag that nobody asked for.
 	encode := strings.NewReplacer(";", "%3B", ",", "%2C")
-	rec := &Record{Logo: URI{Given: true, Text: encode.Replace(o.Logo)}, Evidence: URI{Given: true, Text: encode.Replace(o.Evidence)}, AVP: o.AVP}
+	rec := &Record{Logo: URI{Given: true, Text: encode.Replace(o.Logo)}, Evidence: URI{Given: true, Text: encode.Replace(o.Evidence)}, AVP: o.AVP, Prefixes: o.Prefixes}
 	text := rec.String()
 	_, found := Parse(text)
 	var problems []check.GenProblem

@@ -115,13 +115,16 @@ func runDMARC(what string) func(*Facts, *check.Reporter) {
 		}
 		for i := range f.DMARC.Records {
 			item := &f.DMARC.Records[i]
-			if item.closes(what, i == 0 && f.DMARC.Policy != "quarantine" && f.DMARC.Policy != "reject") {
+			if item.closes(what, i == 0 && !f.DMARC.enforces()) {
 				r.Report(check.Finding{Subject: item.Name, Record: item.Text, Params: check.Params{"Name": item.Name, "Value": item.Pct}})
 				return
 			}
 		}
 	})
 }
+
+// enforces tells whether what applies to the domain holds mail back.
+func (g *Gate) enforces() bool { return g.Policy == "quarantine" || g.Policy == "reject" }
 
 // closes tells whether one record closes the gate; off says that what applies to
 // the domain enforces nothing.

@@ -1,6 +1,10 @@
 package bimi
 
-import "github.com/postseal/postseal/check"
+import (
+	"maps"
+
+	"github.com/postseal/postseal/check"
+)
 
 // stage is how far a receiver gets on its way to the logo. What stops at one
 // stage leaves nothing to judge at the later ones.
@@ -132,7 +136,9 @@ func inLogo(s stage, id string) func(*Facts, *check.Reporter) {
 		for _, p := range f.Logo.SVG.Problems {
 			if p.Rule == id && n < maxPerRule {
 				n++
-				r.Report(check.Finding{Subject: f.LogoURL, Variant: p.Variant, Params: p.Params})
+				params := maps.Clone(p.Params)
+				params["Line"], params["Column"] = p.Line, p.Column
+				r.Report(check.Finding{Subject: f.LogoURL, Variant: p.Variant, Params: params})
 			}
 		}
 	})

@@ -35,11 +35,13 @@ type SVG struct {
 	Problems []SVGProblem `json:"-"`
 }
 
-// SVGProblem is a fault of a logo.
+// SVGProblem is a fault of a logo. Line and Column, from 1, are where it was
+// first met; of a fault of the whole, where the root stands.
 type SVGProblem struct {
-	Rule    string
-	Variant string
-	Params  check.Params
+	Rule         string
+	Variant      string
+	Params       check.Params
+	Line, Column int
 }
 
 // ParseSVG checks a logo against the profile SVG Tiny PS. The data is
@@ -91,6 +93,7 @@ type svgReader struct {
 	ended bool   // the root was closed
 	line  int    // where the token at hand begins
 	col   int
+	begun place // where the root stands
 
 	titles  int
 	colours map[string]bool
@@ -98,9 +101,13 @@ type svgReader struct {
 	nested  int // depth of the element that is not allowed, 0 for none
 }
 
+// place is where a token begins.
+type place struct{ line, col int }
+
 // placed is one kind of fault that may come often: told once, with places.
 type placed struct {
 	rule, variant string
+	first         place
 	places        []string
 	count         int
 }
@@ -111,7 +118,7 @@ func (v *svgReader) add(rule, variant string, params check.Params) {
 	if params == nil {
 		params = check.Params{}
 	}
-	v.svg.Problems = append(v.svg.Problems, SVGProblem{rule, variant, params})
+	v.svg.Problems = append(v.svg.Problems, SVGProblem{rule, variant, params, v.line, v.col})
 }
 
 // note counts a fault that may come often.
@@ -119,7 +126,7 @@ func (v *svgReader) note(rule, variant, what string) {
 	i := slices.IndexFunc(v.lists, func(p *placed) bool { return p.rule == rule && p.variant == variant })
 	if i < 0 {
 		i = len(v.lists)
-		v.lists = append(v.lists, &placed{rule: rule, variant: variant})
+		v.lists = append(v.lists, &placed{rule: rule, variant: variant, first: place{v.line, v.col}})
 	}
 	p := v.lists[i]
 	p.count++
@@ -219,6 +226,7 @@ func (v *svgReader) start(t xml.StartElement) bool {
 	e := &element{name: t.Name.Local}
 	if len(v.open) == 0 {
 		v.root = t.Name.Space
+		v.begun = place{v.line, v.col}
 		v.open = append(v.open, e)
 		return v.begin(e, t)
 	}

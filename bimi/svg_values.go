@@ -127,9 +127,11 @@ func placeholder(title string) bool {
 // finish judges what only shows at the end.
 func (v *svgReader) finish() {
 	for _, p := range v.lists {
+		v.line, v.col = p.first.line, p.first.col
 		v.add(p.rule, p.variant, check.Params{"List": strings.Join(p.places, ", "), "Count": p.count})
 	}
 	s := v.svg
+	v.line, v.col = v.begun.line, v.begun.col // what follows is about the whole
 	if s.Size > maxSVGSize {
 		v.add("bimi-logo-size", "", check.Params{"Size": s.Size, "Limit": maxSVGSize})
 	}

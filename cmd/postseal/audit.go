@@ -278,8 +278,8 @@ func (w *world) network() (report.Network, error) {
 	}
 	counts := w.run.Counts()
 	n = report.Network{
-		DNSQueries: int(counts.Queries), DNSPackets: int(counts.Packets), HTTPSRequests: w.fetcher.Requests(),
-		SMTPConnections: max(0, w.dialer.Opened()-w.fetcher.Requests()),
+		DNSQueries: int(counts.Queries), DNSPackets: int(counts.Packets), HTTPSRequests: w.fetcher.Requests() + w.logos.Requests(),
+		SMTPConnections: w.dialer.Opened(),
 	}
 	return n, w.tape.Put("count", "network", n)
 }

@@ -32,7 +32,7 @@ func newGenerateCmd(s *streams) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newGenSPFCmd(s), newGenDKIMCmd(s), newGenDMARCCmd(s), newGenReportAuthCmd(s), newGenMTASTSCmd(s), newGenTLSRPTCmd(s), newGenTLSACmd(s))
+	cmd.AddCommand(newGenSPFCmd(s), newGenDKIMCmd(s), newGenDMARCCmd(s), newGenReportAuthCmd(s), newGenMTASTSCmd(s), newGenTLSRPTCmd(s), newGenTLSACmd(s), newGenBIMICmd(s))
 	return cmd
 }
 

@@ -301,6 +301,7 @@ func TestGeneratorWords(t *testing.T) {
 	read(check.GenProblem{ID: "gen-non-ascii", Params: check.Params{"Term": "–all"}})
 	// What only the command can meet, and the rest through it, in both languages.
 	tlsa := tlsaFiles(t)
+	bimi := bimiFiles(t)
 	long := "d." + strings.Repeat(strings.Repeat("l", 60)+".", 3) + "example.com"
 	for _, args := range []string{
 		"dmarc example.com --pct 1", "dmarc example.com", "dmarc example.com --policy reject", "dmarc example.com --rua a@vendor.test --test --policy reject",
@@ -309,6 +310,13 @@ func TestGeneratorWords(t *testing.T) {
 		"tlsa www.test --domain test --offline --cert " + tlsa["key"] + " --zone " + tlsa["zone"],
 		"report-auth reports.test *", "report-auth mail.example.com example.com", "report-auth " + strings.Repeat("v", 60) + ".test " + long,
 		"tls-rpt example.com --rua x", "spf example.com --offline --merge " + strings.ReplaceAll("v=spf1 "+numbered("ip4:5.6.7.", 110), " ", "\u00a0") + "-all",
+		"bimi example.com --decline --offline --selector a_b", "bimi example.com --decline --format plain --zone " + bimi["zone"],
+		"bimi example.com --logo https://example.com/l.svg --offline", "bimi missing.test --logo https://example.com/l.svg --zone " + bimi["zone"],
+		"bimi none.test --logo https://example.com/l.svg --zone " + bimi["zone"], "bimi sub.test --logo https://example.com/l.svg --zone " + bimi["zone"],
+		"bimi pct.test --logo https://example.com/l.svg --zone " + bimi["zone"], "bimi testing.test --logo https://example.com/l.svg --zone " + bimi["zone"],
+		"bimi " + long + " --logo https://example.com/l.svg --selector " + strings.Repeat("s", 60) + " --zone " + bimi["zone"],
+		"bimi example.com --logo https://off.test/l.svg --fetch --zone " + bimi["zone"], "bimi example.com --logo https://off.test:444/l.svg --fetch --zone " + bimi["zone"],
+		"bimi example.com --logo https://example.com/l.svg --logo-file " + bimi["bad"] + " --zone " + bimi["zone"],
 		"dkim example.com --offline --selector s --key-dir " + t.TempDir() + " --type ed25519",
 	} {
 		for _, lang := range locale.Langs {
@@ -321,11 +329,16 @@ func TestGeneratorWords(t *testing.T) {
 				if strings.Contains(out+stderr, "<no value>") || strings.Contains(out+stderr, "[gen") {
 					t.Errorf("%s in %s: %s%s", args, lang, out, stderr)
 				}
-				for _, m := range regexp.MustCompile(`\((gen-[a-z0-9-]+)\)`).FindAllStringSubmatch(stderr, -1) {
+				for _, m := range regexp.MustCompile(`\((gen-[a-z0-9-]+|bimi-selector-invalid)\)`).FindAllStringSubmatch(stderr, -1) {
 					seen[m[1]] = true
 				}
 			}
 		}
+	}
+	if seen["bimi-selector-invalid"] { // it bears the name that a rule would have
+		delete(seen, "bimi-selector-invalid")
+	} else {
+		t.Error("no case brings bimi-selector-invalid up")
 	}
 	// The file system of a test cannot be made to show a wider mode.
 	read(check.GenProblem{ID: "gen-file-mode", Params: check.Params{"Path": "/keys/a.pem", "Mode": "0644"}})

@@ -65,6 +65,7 @@ func TestExamples(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"tls/fullchain.pem": string(ca), "tls/issuer.pem": string(ca),
+		"logo.svg":         bimiLogo,
 		"tls/next.key":     "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
 		"example.com.zone": zone, "google.zone": google, "domains.txt": "example.com\nmail.example.com\n",
 		"session.txt": "S: 220 mx.example.com ESMTP\nC: EHLO a.example\nS: 250 mx.example.com\nC: QUIT\nS: 221 bye\n",

@@ -74,8 +74,9 @@ func (f *netFlags) addDNS(cmd *cobra.Command) {
 // world is everything an audit asks, opened from the flags.
 type world struct {
 	run     *dns.Run
-	dialer  *dial.Dialer
+	dialer  *dial.Dialer // of SMTP; HTTPS has one of its own, so that each is counted
 	fetcher *mtasts.HTTPFetcher
+	logos   *bimi.HTTPFetcher
 	auditor *audit.Auditor
 	tape    *tape.Tape
 	record  string
@@ -136,9 +137,11 @@ func (f *netFlags) openWith(now func() time.Time, c clients) (*world, error) {
 	if err != nil {
 		return nil, usage("%w", plain(err))
 	}
-	w.fetcher = mtasts.NewFetcher(w.dialer, c.roots, w.now, w.tape)
+	web := &dial.Dialer{AllowPrivate: f.allowPrivate, Redirects: c.redirects, Offline: f.offline || playing}
+	w.fetcher = mtasts.NewFetcher(web, c.roots, w.now, w.tape)
+	w.logos = bimi.NewFetcher(web, c.roots, w.now, w.tape)
 	w.auditor = &audit.Auditor{
-		Resolver: w.run, Fetcher: w.fetcher, Logos: bimi.NewFetcher(w.dialer, c.roots, w.now, w.tape), AllowPrivate: f.allowPrivate, Now: w.now,
+		Resolver: w.run, Fetcher: w.fetcher, Logos: w.logos, AllowPrivate: f.allowPrivate, Now: w.now,
 		AskServer: func(ctx context.Context, server netip.Addr, name dns.Name, qtype dns.Type) (dns.Answer, error) {
 			return w.run.AskServer(ctx, netip.AddrPortFrom(server, 53), name, qtype)
 		},
