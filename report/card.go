@@ -20,6 +20,7 @@ type cardView struct {
 	Score    string // "18 of 20 points"; "" where the score does not look
 	Points   []pointView
 	Records  []recordView
+	Tags     []factView // what the tags and terms in the records say
 	Findings []findingView
 	Unknown  []unknownView
 	Passed   []ruleView
@@ -86,6 +87,7 @@ func (w words) card(r *Report, s *standing, points []pointView) cardView {
 	}
 	published := w.published(r, s.Standard)
 	c.Records, c.Findings = w.findingViews(r, s, published)
+	c.Tags = w.tags(s.Standard, published)
 	c.Unknown = unknownViews(s.Unknown)
 	c.Passed, c.NA = ruleViews(s.Passed), ruleViews(s.NA)
 	if s.Standard == check.BIMI && s.State == stateNone {

@@ -77,7 +77,7 @@ func TestRecordOutsideTheDomain(t *testing.T) {
 	if len(p.Records) != 2 || p.Records[0].Change.Elsewhere == "" || p.Records[1].Change.Elsewhere != "" {
 		t.Errorf("got %+v want only the first marked as elsewhere", p.Records)
 	}
-	if got := strings.Join(p.Zone, "\n"); got != "; ask\n_dmarc.example.com. TXT \"v=DMARC1; p=reject\"" {
+	if got := p.Formats[0].Text; got != "; ask\n_dmarc.example.com. TXT \"v=DMARC1; p=reject\"" {
 		t.Errorf("the zone lines are %q, with what is not for this zone", got)
 	}
 }

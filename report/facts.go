@@ -170,6 +170,14 @@ type mxView struct {
 	} `json:"name_servers"`
 }
 
+type daneView struct {
+	Hosts []*struct {
+		Name   string     `json:"host"`
+		Lookup lookupView `json:"lookup"`
+		Secure string     `json:"secure"`
+	} `json:"hosts"`
+}
+
 type starttlsView struct {
 	NoHosts string `json:"no_hosts"`
 	Blocked bool   `json:"blocked"`
@@ -196,8 +204,17 @@ type sessionView struct {
 		Subject  string    `json:"subject"`
 		Issuer   string    `json:"issuer"`
 		NotAfter time.Time `json:"not_after"`
+		Names    []string  `json:"names"`
 		Verdict  string    `json:"verdict"`
 	} `json:"certificate"`
+	Handshakes *struct {
+		Tried []struct {
+			Kind    string `json:"kind"`
+			Result  string `json:"result"` // accepted, refused, untold
+			Version string `json:"version"`
+		} `json:"tried"`
+	} `json:"handshakes"` // nil unless more than one was asked for
+	Fallback   bool `json:"fallback"`
 	Transcript []struct {
 		From string  `json:"from"`
 		Text string  `json:"text"`

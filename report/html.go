@@ -12,6 +12,7 @@ import (
 	"path"
 	"sync"
 
+	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/internal/locale"
 )
 
@@ -24,6 +25,18 @@ type HTMLOptions struct {
 	// Index names the first page of WriteHTMLDir and the JSON beside it, without
 	// ".html"; "" is "index", which web servers look for.
 	Index string
+	// Formats are the ways in which the page writes down the records to publish;
+	// without any they stand there as lines of a zone file.
+	Formats []RecordFormat
+}
+
+// RecordFormat writes records for where they go: a provider's form, a tool.
+type RecordFormat struct {
+	Name  string // "route53"
+	Title string // as people call it, translated
+	// Write gives the text for TXT records of a domain, "" where it has nothing to
+	// say. there tells which texts a name has now, false where that is not known.
+	Write func(domain string, changes []check.RecordChange, there func(name string) ([]string, bool)) (string, error)
 }
 
 func (o HTMLOptions) index() string {

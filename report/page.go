@@ -33,7 +33,9 @@ type domainPage struct {
 	Senders  *sendersView
 	Reports  *reportsPage
 	Records  []suggestion
-	Zone     []string // the same as lines of a zone file
+	Formats  []formatView // the same, as tools and forms take them
+	NoTools  string       // says that not all of them are in the tools' formats, "" where they are
+	NoZone   string       // says that some records are another zone's, "" where none is
 	Queries  []queryView
 	Server   string // who was asked, where it was one and the same; "" otherwise
 	Left     string // queries left out
@@ -44,7 +46,11 @@ type domainPage struct {
 
 	Categories []categoryView
 	Missing    []missingView
+	Accepted   []acceptedView
 }
+
+// acceptedView is a finding that the user accepts.
+type acceptedView struct{ Message, Rule, Link, Why string }
 
 type capView struct{ Text, Rule, Link string }
 
@@ -66,6 +72,7 @@ type suggestion struct {
 	Change changeView
 	Reason string
 	Link   string
+	change check.RecordChange
 }
 
 type queryView struct {
@@ -145,18 +152,14 @@ func newDomainPage(d *Document, r *Report, opts HTMLOptions, home string, level 
 	p.Senders = w.senders(r, links)
 	p.Reports = w.reportsPage(r)
 	p.Records = w.suggestions(r, links)
-	for _, s := range p.Records {
-		for i, n := range s.Change.New {
-			if i == 0 && s.Change.Elsewhere == "" {
-				p.Zone = append(p.Zone, "; "+s.Reason) // one may be for later: say what each is for
-			}
-			if n.Zone != "" && s.Change.Elsewhere == "" {
-				p.Zone = append(p.Zone, n.Zone)
-			}
-		}
-	}
+	p.formats(r, opts, level)
 	p.evidence(r, level)
 	p.Categories = w.categories(r, points)
+	each(r, func(res *Result, f *Finding) {
+		if f.Ignored != nil {
+			p.Accepted = append(p.Accepted, acceptedView{clip(Escape(f.Message), maxMessage), Escape(res.ID), findingID(res.ID, index(res, f)), w.ignored(f.Ignored)})
+		}
+	})
 	for _, m := range r.NotMeasured {
 		p.Missing = append(p.Missing, missingView{w.checkName(m.Check), w.integer(m.Weight), Escape(m.Cause)})
 	}
@@ -199,6 +202,16 @@ func (w words) steps(r *Report, links map[string]string) []stepView {
 	return views
 }
 
+// index is where a finding stands in its result.
+func index(res *Result, f *Finding) int {
+	for i := range res.Findings {
+		if &res.Findings[i] == f {
+			return i
+		}
+	}
+	return 0
+}
+
 func clamp(n int) int { return min(max(n, 0), 100) }
 
 // suggestions collects every record to change, once, the next steps' first.
@@ -214,7 +227,7 @@ func (w words) suggestions(r *Report, links map[string]string) []suggestion {
 				continue
 			}
 			seen[key] = true
-			list = append(list, suggestion{w.changeViews(r.Domain, []check.RecordChange{c})[0], reason, link})
+			list = append(list, suggestion{w.changeViews(r.Domain, []check.RecordChange{c})[0], reason, link, c})
 		}
 	}
 	for _, s := range r.NextSteps {

@@ -72,6 +72,7 @@ func shrinkScript(js string) string {
 func squeezeLines(page []byte) []byte {
 	out := make([]byte, 0, len(page))
 	open, end := []byte("<pre"), []byte("</pre>")
+	page = plainText(page)
 	for len(page) > 0 {
 		plain, pre := page, []byte(nil)
 		if i := bytes.Index(page, open); i >= 0 {
@@ -92,6 +93,32 @@ func squeezeLines(page []byte) []byte {
 			out = append(out, line...)
 		}
 		out = append(out, pre...)
+	}
+	return out
+}
+
+// entities are the characters that templates spell out in text as well, where
+// only in attributes there is a need to.
+var entities = strings.NewReplacer("&#34;", `"`, "&#39;", "'", "&#43;", "+")
+
+// plainText writes them as themselves between tags. A tag ends at the first ">":
+// the templates spell out those in attributes.
+func plainText(page []byte) []byte {
+	out := make([]byte, 0, len(page))
+	for len(page) > 0 {
+		text, tag := page, []byte(nil)
+		if i := bytes.IndexByte(page, '<'); i >= 0 {
+			n := bytes.IndexByte(page[i:], '>')
+			if n < 0 {
+				n = len(page) - i - 1
+			}
+			text, tag = page[:i], page[i:i+n+1]
+		}
+		page = page[len(text)+len(tag):]
+		if bytes.IndexByte(text, '&') >= 0 {
+			text = []byte(entities.Replace(string(text)))
+		}
+		out = append(append(out, text...), tag...)
 	}
 	return out
 }

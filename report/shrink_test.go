@@ -110,9 +110,10 @@ func TestShrinkTemplate(t *testing.T) {
 
 func TestSqueezeLines(t *testing.T) {
 	for page, want := range map[string]string{
-		"<p>a</p>\n\n\n  <p>b":              "<p>a</p>\n<p>b",
-		"x\n\n<pre>1\n\n  2\n</pre>\n\n\ny": "x\n<pre>1\n\n  2\n</pre>\ny",
-		"<pre>open\n\n":                     "<pre>open\n\n",
+		"<p>a</p>\n\n\n  <p>b":                    "<p>a</p>\n<p>b",
+		"x\n\n<pre>1\n\n  2\n</pre>\n\n\ny":       "x\n<pre>1\n\n  2\n</pre>\ny",
+		`<a title="a&#34;b">a&#34;b&lt;&#43;</a>`: `<a title="a&#34;b">a"b&lt;+</a>`,
+		"<pre>open\n\n":                           "<pre>open\n\n",
 	} {
 		if got := string(squeezeLines([]byte(page))); got != want {
 			t.Errorf("%q: got %q, want %q", page, got, want)

@@ -73,7 +73,7 @@ func TestWordsInBothLanguages(t *testing.T) {
 // TestWordsAreUsedAndThere reads the ids out of the templates and the code.
 func TestWordsAreUsedAndThere(t *testing.T) {
 	have := messages(t, locale.English)
-	used, prefixes := map[string]bool{}, []string{"severity.", "state.", "cell.starttls.", "count."}
+	used, prefixes := map[string]bool{}, []string{"tag.", "tag-value.", "severity.", "state.", "cell.starttls.", "count."}
 	word := regexp.MustCompile(`(?:\.t\(|\bt )"([a-z0-9.-]+)"`)
 	count := regexp.MustCompile(`(?:\.count\(|\bcount )"([a-z0-9.-]+)"`)
 	or := regexp.MustCompile(`\.or\("([a-z0-9.-]+)"`)

@@ -79,16 +79,9 @@ func (g *genFlags) begin(s *streams, domain string) (*generation, error) {
 		return nil, usage("--ttl %d is not between 1 and %d seconds (a week)", g.ttl, maxTTL)
 	}
 	return &generation{s: s, flags: g, l: l, format: format, domain: name, set: publish.Set{
-		Zone: name.FQDN(),
-		Send: g.send,
-		Words: publish.Words{
-			Host:   l.Text("gen.plain-host", check.Params{"Domain": name.String()}),
-			Parts:  l.Text("gen.plain-parts", nil),
-			Whole:  l.Text("gen.set-whole", nil),
-			Unseen: l.Text("gen.set-unseen", nil),
-			Done:   l.Text("gen.set-done", nil),
-			Other:  l.Text("gen.set-other", nil),
-		},
+		Zone:  name.FQDN(),
+		Send:  g.send,
+		Words: recordWords(l, name),
 	}}, nil
 }
 

@@ -88,7 +88,7 @@ var formats = []format{
 	}},
 	{"json", func(w io.Writer, d *report.Document, _ *outputs) error { return report.WriteJSON(w, d) }},
 	{"html", func(w io.Writer, d *report.Document, o *outputs) error {
-		return report.WriteHTML(w, d, report.HTMLOptions{Lang: string(o.lang)})
+		return report.WriteHTML(w, d, o.html())
 	}},
 	{"ndjson", func(w io.Writer, d *report.Document, _ *outputs) error { return report.WriteNDJSON(w, d) }},
 	{"csv", func(w io.Writer, d *report.Document, _ *outputs) error { return report.WriteCSV(w, d) }},
@@ -133,6 +133,7 @@ type outputs struct {
 	files  []outputFile
 	out    io.Writer
 	lang   locale.Lang
+	words  *locale.Localizer
 	text   report.TextOptions
 
 	suppressed bool
@@ -152,7 +153,7 @@ func (o *outputFlags) open(s *streams, domains int) (*outputs, *locale.Localizer
 	if err != nil {
 		return nil, nil, err
 	}
-	out := &outputs{out: s.out, lang: l.Lang, suppressed: o.suppressed}
+	out := &outputs{out: s.out, lang: l.Lang, words: l, suppressed: o.suppressed}
 	if out.stdout, err = formatNamed(o.format); err != nil {
 		return nil, nil, err
 	}
@@ -280,13 +281,18 @@ func (o *outputs) exit(d *report.Document) error {
 	return exitWith(d.Exit)
 }
 
+// html are the options of pages.
+func (o *outputs) html() report.HTMLOptions {
+	return report.HTMLOptions{Lang: string(o.lang), Index: o.index, Formats: recordFormats(o.words)}
+}
+
 // write writes the files, each whole or not at all, and then standard output.
 func (o *outputs) write(d *report.Document) error {
 	var errs []error
 	for _, f := range o.files {
 		var err error
 		if f.folder {
-			_, err = report.WriteHTMLDir(f.path, d, report.HTMLOptions{Lang: string(o.lang), Index: o.index})
+			_, err = report.WriteHTMLDir(f.path, d, o.html())
 		} else {
 			err = atomicfile.Write(f.path, 0o644, func(w *os.File) error { return f.format.write(w, d, o) })
 		}

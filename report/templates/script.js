@@ -4,11 +4,17 @@
   function each(list, f) { Array.prototype.forEach.call(list, f); }
 
   if (navigator.clipboard) {
-    each(d.querySelectorAll("button[data-copy]"), function (b) {
+    // A button copies its own text, the line above it, or the block it names.
+    var text = function (b) {
+      var own = b.getAttribute("data-copy"), of = b.getAttribute("data-of");
+      if (of) return d.getElementById(of).textContent;
+      return own || b.parentNode.previousElementSibling.querySelector("ins").textContent;
+    };
+    each(d.querySelectorAll("button[data-copy],button[data-of]"), function (b) {
       var label = b.textContent;
       b.hidden = false;
       b.addEventListener("click", function () {
-        navigator.clipboard.writeText(b.getAttribute("data-copy")).then(function () {
+        navigator.clipboard.writeText(text(b)).then(function () {
           var said = d.getElementById("said");
           b.textContent = said.textContent = said.getAttribute("data-done");
           setTimeout(function () { b.textContent = label; said.textContent = ""; }, 2000);
