@@ -28,7 +28,7 @@ After:
     Extended master secret: yes`,
 		},
 		Applies: receives,
-		Run: further(allPorts, LevelStandard, func(s *Session) (*check.Finding, bool) {
+		Run: further(mailPorts, LevelStandard, func(s *Session) (*check.Finding, bool) {
 			t := s.Handshakes.find(kindTLS12)
 			if t == nil || t.Result == untold {
 				return nil, s.oldTLS()
@@ -55,7 +55,7 @@ After:
     Secure Renegotiation IS supported`,
 		},
 		Applies: receives,
-		Run: further(allPorts, LevelStandard, func(s *Session) (*check.Finding, bool) {
+		Run: further(mailPorts, LevelStandard, func(s *Session) (*check.Finding, bool) {
 			if s.Handshakes.onlyTLS13() {
 				return nil, true // TLS 1.3 has no renegotiation
 			}
@@ -86,7 +86,7 @@ After:
     Compression: NONE`,
 		},
 		Applies: receives,
-		Run: further(allPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
+		Run: further(mailPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
 			for _, t := range s.tried() {
 				if t.Compression {
 					return on(s, nil), true
@@ -115,7 +115,7 @@ After:
     CipherString = DEFAULT@SECLEVEL=2`,
 		},
 		Applies: receives,
-		Run: further(allPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
+		Run: further(mailPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
 			for _, t := range s.tried() {
 				if t.Result == accepted && strings.HasSuffix(t.Scheme, "-SHA1") {
 					return on(s, check.Params{"Signature": t.Scheme}), true
@@ -144,7 +144,7 @@ After:
     max_early_data = 0`,
 		},
 		Applies: receives,
-		Run: further(allPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
+		Run: further(mailPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
 			if s.TLS.Version != "TLS 1.3" {
 				return nil, true
 			}

@@ -28,7 +28,7 @@ After:
     smtpd_tls_exclude_ciphers = eNULL, EXPORT`,
 		},
 		Applies: receives,
-		Run:     further(allPorts, LevelDeep, ofClass(ClassBroken, func(_ *Session, f *check.Finding) *check.Finding { return f })),
+		Run:     further(mailPorts, LevelDeep, ofClass(ClassBroken, func(_ *Session, f *check.Finding) *check.Finding { return f })),
 	},
 	{
 		Meta: check.Meta{
@@ -50,7 +50,7 @@ After, for the submission services:
     smtpd_tls_exclude_ciphers = aNULL`,
 		},
 		Applies: receives,
-		Run:     further(allPorts, LevelDeep, ofClass(ClassAnon, mild)),
+		Run:     further(mailPorts, LevelDeep, ofClass(ClassAnon, mild)),
 	},
 	{
 		Meta: check.Meta{
@@ -73,7 +73,7 @@ After:
     smtpd_tls_exclude_ciphers = RC4, DES, 3DES, IDEA, MD5`,
 		},
 		Applies: receives,
-		Run:     further(allPorts, LevelDeep, ofClass(ClassWeak, mild)),
+		Run:     further(mailPorts, LevelDeep, ofClass(ClassWeak, mild)),
 	},
 	{
 		Meta: check.Meta{
@@ -96,7 +96,7 @@ After:
     smtpd_tls_exclude_ciphers = kRSA`,
 		},
 		Applies: receives,
-		Run:     further(allPorts, LevelDeep, ofClass(ClassNoFS, mild)),
+		Run:     further(mailPorts, LevelDeep, ofClass(ClassNoFS, mild)),
 	},
 	{
 		Meta: check.Meta{
@@ -138,7 +138,7 @@ After:
     tls_preempt_cipherlist = yes`,
 		},
 		Applies: receives,
-		Run: further(allPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
+		Run: further(mailPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
 			ours, reverse := s.Handshakes.find(kindTLS12), s.Handshakes.find(kindReverse)
 			if s.oldTLS() || s.Handshakes.onlyTLS13() {
 				return nil, true // nothing to choose from
@@ -170,7 +170,7 @@ After:
     smtpd_tls_dh1024_param_file = auto`,
 		},
 		Applies: receives,
-		Run: further(allPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
+		Run: further(mailPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
 			_, told := s.class(ClassDHE)
 			var worst *Handshake
 			for i := range s.tried() {
@@ -209,7 +209,7 @@ After:
     tls_eecdh_auto_curves = X25519 prime256v1 secp384r1`,
 		},
 		Applies: receives,
-		Run: further(allPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
+		Run: further(mailPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
 			for _, t := range s.tried() {
 				if t.Result == accepted && keyExchangeOf(t.Suite) == "ecdhe" &&
 					(t.GroupBits > 0 && t.GroupBits < 224 || t.Group == customCurve) {

@@ -1,8 +1,13 @@
 package starttls
 
 import (
+	"slices"
+
 	"github.com/postseal/postseal/check"
 )
+
+// mailPorts are those where further handshakes are made.
+var mailPorts = slices.Concat(port25, submission)
 
 // look judges the further handshakes of one session; told is false where they
 // do not settle the matter.
@@ -92,7 +97,7 @@ After:
     smtpd_tls_protocols = >=TLSv1.2`,
 		},
 		Applies: receives,
-		Run: further(allPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
+		Run: further(mailPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
 			yes, told := s.Handshakes.took(kindSSL2)
 			return when(yes, on(s, nil)), told
 		}),
@@ -116,7 +121,7 @@ After:
     smtpd_tls_protocols = >=TLSv1.2`,
 		},
 		Applies: receives,
-		Run: further(allPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
+		Run: further(mailPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
 			yes, told := s.Handshakes.took(kindSSL3)
 			return when(yes, on(s, nil)), told
 		}),
@@ -141,7 +146,7 @@ After:
     smtpd_tls_protocols = >=TLSv1.2`,
 		},
 		Applies: receives,
-		Run: further(allPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
+		Run: further(mailPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
 			yes, told := s.version("TLS 1.0", kindTLS11, kindTLS10)
 			return when(yes && !s.oldTLS(), mild(s, on(s, nil))), told
 		}),
@@ -166,7 +171,7 @@ After:
     smtpd_tls_protocols = >=TLSv1.2`,
 		},
 		Applies: receives,
-		Run: further(allPorts, LevelStandard, func(s *Session) (*check.Finding, bool) {
+		Run: further(mailPorts, LevelStandard, func(s *Session) (*check.Finding, bool) {
 			yes, told := s.version("TLS 1.1", kindTLS11)
 			return when(yes && !s.oldTLS(), mild(s, on(s, nil))), told
 		}),
