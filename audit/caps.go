@@ -15,7 +15,7 @@ var (
 	brokenKeyRules = []string{"dkim-rsa-too-short", "dkim-known-public-key", "dkim-p-private-key", "dkim-rsa-trivial-factor", "dkim-rsa-fermat", "dkim-rsa-roca", "dkim-rsa-exponent-invalid",
 		"dkim-rsa-debian-weak", "dkim-rsa-shared-prime"}
 	promiseRules    = []string{"mtasts-mx-none-covered", "mtasts-mx-not-covered", "mtasts-mx-cert-invalid", "mtasts-mx-starttls-missing", "mtasts-mx-tls-old"}
-	danePromises    = []string{"dane-no-match", "dane-selector-mixup", "dane-starttls-missing", "dane-handshake-failed"}
+	danePromises    = []string{"dane-no-match", "dane-selector-mixup", "dane-usage-mixup", "dane-hash-of-pem", "dane-digest-agility", "dane-ta-not-sent", "dane-ta-names", "dane-ta-expired", "dane-some-addresses", "dane-key-type", "dane-starttls-missing", "dane-handshake-failed"}
 	noSTARTTLSRules = []string{"starttls-missing", "starttls-refused", "mtasts-mx-starttls-missing", "starttls-uneven"}
 	noPolicyRules   = []string{"dmarc-missing", "dmarc-multiple-records", "dmarc-bare-version", "dmarc-p-invalid", "dmarc-sp-invalid", "dmarc-np-invalid", "dmarc-p-missing", "dmarc-wrong-name"}
 	asNoneRules     = []string{"dmarc-policy-none-no-rua", "dmarc-policy-none", "dmarc-p-missing", "dmarc-p-invalid", "dmarc-sp-invalid", "dmarc-np-invalid", "dmarc-test-mode", "dmarc-sp-weaker", "dmarc-np-weaker", "dmarc-parent-record-no-psd"}

@@ -1,12 +1,11 @@
 package audit
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"crypto/sha512"
-	"crypto/x509"
+	"fmt"
+	"net/netip"
 	"slices"
 
+	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dane"
 	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/starttls"
@@ -32,7 +31,7 @@ func daneMatches(f *Facts, h *starttls.Host) (matches, known bool) {
 		if s.Certificate == nil {
 			continue
 		}
-		if !namedByTLSA(d.Lookup.Records(), s.Certificate.DER) {
+		if v := dane.Match(d.Lookup.Records(), shown(f, d, s.Certificate)); !v.OK() {
 			return false, true
 		}
 		measured = true
@@ -60,92 +59,171 @@ func port25(h *starttls.Host) []*starttls.Session {
 	return out
 }
 
-// namedByTLSA tells whether one of the records names the leaf (usage 3) or an
-// issuer that the server sent (usage 2). Usages 0 and 1 mean nothing to SMTP
-// (RFC 7672 §3.1.3). Senders look at the strongest digest alone (RFC 7671 §9).
-func namedByTLSA(records []dns.Record, chain [][]byte) bool {
-	return namedByAny(strongest(records), chain)
+// shown is a certificate as its TLSA records are held against it. Under usage 2
+// the leaf may have the name of the host or that of the domain whose mail it
+// takes (RFC 7672 §3.2.2).
+func shown(f *Facts, d *dane.Host, c *starttls.Cert) dane.Shown {
+	names := []dns.Name{d.Base()}
+	if f.Domain != d.Base() {
+		names = append(names, f.Domain)
+	}
+	return dane.Shown{Chain: c.DER, Names: names, At: c.CheckedAt}
 }
 
-// strongest leaves out what a stronger digest of the same usage and selector
-// silences; a record without digest always counts.
-func strongest(records []dns.Record) []dns.Record {
-	return slices.DeleteFunc(slices.Clone(records), func(r dns.Record) bool {
-		return r.TLSA != nil && r.TLSA.Matching == 1 && slices.ContainsFunc(records, func(o dns.Record) bool {
-			return o.TLSA != nil && o.TLSA.Matching == 2 && o.TLSA.Usage == r.TLSA.Usage && o.TLSA.Selector == r.TLSA.Selector
-		})
-	})
+// otherCert is the certificate that a session showed to clients that know only
+// the other type of key, nil where it has none; asked is whether anybody looked.
+func otherCert(s *starttls.Session) (c *starttls.Cert, asked bool) {
+	return nil, false
 }
 
-func namedByAny(records []dns.Record, chain [][]byte) bool {
-	for _, rec := range records {
-		if rec.TLSA != nil && named(rec.TLSA, chain) {
-			return true
+// held is a mail host whose TLSA records bind, and what became of them at each
+// address that was measured.
+type held struct {
+	f        *Facts
+	host     *dane.Host
+	usable   []dns.Record
+	sessions []*starttls.Session // that came to an end
+	shows    []showing25         // those of them that showed a certificate
+	open     []netip.Addr        // addresses whose certificate nobody saw
+}
+
+// showing25 is one certificate and what senders make of it.
+type showing25 struct {
+	session *starttls.Session
+	cert    *starttls.Cert
+	shown   dane.Shown
+	verdict dane.Verdict
+	other   bool // for clients that know only the other type of key
+}
+
+func hold(f *Facts, d *dane.Host, ended []*starttls.Session) *held {
+	h := &held{f: f, host: d, usable: d.Usable(), sessions: ended}
+	for _, s := range ended {
+		h.add(s, s.Certificate, false)
+		if c, _ := otherCert(s); c != nil {
+			h.add(s, c, true)
 		}
 	}
-	return false
-}
-
-func named(t *dns.TLSA, chain [][]byte) bool {
-	for i, der := range chain {
-		if (t.Usage == 3 && i == 0 || t.Usage == 2 && (i > 0 || ownIssuer(der))) && tlsaMatches(t, der) {
-			return true
+	for _, host := range f.STARTTLS.Hosts {
+		if host.Name != d.Name {
+			continue
+		}
+		for _, s := range port25(host) {
+			if !slices.ContainsFunc(h.shows, func(x showing25) bool { return x.session == s }) && !noTLS(s) {
+				h.open = append(h.open, s.Addr)
+			}
 		}
 	}
-	return t.Usage == 2 && t.Matching == 0 && signedBy(t, chain)
+	return h
 }
 
-// ownIssuer: a self-signed leaf is a chain of one, and its own trust anchor.
-func ownIssuer(der []byte) bool {
-	cert, err := x509.ParseCertificate(der)
-	return err == nil && bytes.Equal(cert.RawIssuer, cert.RawSubject) &&
-		cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil
+// noTLS: the address is known to show no certificate, by rules of its own.
+func noTLS(s *starttls.Session) bool {
+	return s.STARTTLS == "missing" || s.STARTTLS == "refused" || noHandshake(s)
 }
 
-// signedBy tells whether a record that carries the whole certificate or key of
-// a CA signed one of those sent: then the server need not send it (RFC 7671 §5.2.2).
-func signedBy(t *dns.TLSA, chain [][]byte) bool {
-	ca := &x509.Certificate{}
-	var err error
-	if t.Selector == 0 {
-		ca, err = x509.ParseCertificate(t.Data)
-	} else {
-		ca.PublicKey, err = x509.ParsePKIXPublicKey(t.Data)
+func (h *held) add(s *starttls.Session, c *starttls.Cert, other bool) {
+	if c == nil || len(c.DER) == 0 {
+		return
 	}
+	show := shown(h.f, h.host, c)
+	h.shows = append(h.shows, showing25{s, c, show, dane.Match(h.usable, show), other})
+}
+
+// first are the certificates of ordinary handshakes.
+func (h *held) first() []showing25 {
+	return slices.DeleteFunc(slices.Clone(h.shows), func(x showing25) bool { return x.other })
+}
+
+// split tells how many ordinary handshakes show what a record names, and how many not.
+func (h *held) split() (match, miss int) {
+	for _, x := range h.first() {
+		if x.verdict.OK() {
+			match++
+		} else {
+			miss++
+		}
+	}
+	return match, miss
+}
+
+// why is the cause that nothing matches at any address, and where it was seen;
+// none where something matches somewhere.
+func (h *held) why() (*showing25, dane.Explanation) {
+	best, at := dane.Explanation{Why: dane.WhyNothing, Record: -1}, (*showing25)(nil)
+	if match, _ := h.split(); match > 0 || len(h.usable) == 0 {
+		return nil, best
+	}
+	shows := h.first()
+	for i := range shows {
+		e := dane.Explain(h.usable, shows[i].shown, shows[i].verdict)
+		if at == nil || slices.Index(dane.Whys, e.Why) < slices.Index(dane.Whys, best.Why) {
+			best, at = e, &shows[i]
+		}
+	}
+	return at, best
+}
+
+// finding is one about what a session showed, with the records that would be
+// right for all that the host shows: those that match, else each key's own.
+func (h *held) finding(x *showing25, params check.Params) *check.Finding {
+	params["Expected"], params["Published"] = expected(x.cert), data(h.usable)
+	find := onHost(h.host, x.session, params)
+	find.Record = h.usable[0].Data
+	var right []string
+	for _, s := range h.shows {
+		rec := expected(s.cert)
+		if v := s.verdict; v.OK() {
+			rec = h.usable[v.Match].Data
+		} else if i := slices.IndexFunc(v.Outcomes, func(o dane.Outcome) bool { return o.Would == dane.HowMatches }); i >= 0 {
+			rec = h.usable[i].Data
+		}
+		if rec != "" && !slices.Contains(right, rec) {
+			right = append(right, rec)
+		}
+	}
+	if len(right) > 0 {
+		old := []string{}
+		for _, r := range h.host.Lookup.Records() {
+			old = append(old, r.Data)
+		}
+		find.Fix = &check.Fix{Records: []check.RecordChange{{Name: h.host.Lookup.Answer.Owner().FQDN(), Type: "TLSA", Old: old, New: right}}}
+	}
+	return find
+}
+
+// expected is the record that names the key of a certificate, "" when it has none.
+func expected(c *starttls.Cert) string {
+	if len(c.DER) == 0 {
+		return ""
+	}
+	a, err := dane.OfLeaf(c.DER[0])
 	if err != nil {
-		return false
+		return ""
 	}
-	for _, der := range chain {
-		cert, err := x509.ParseCertificate(der)
-		if err == nil && ca.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil {
-			return true
-		}
-	}
-	return false
+	return a.String()
 }
 
-func tlsaMatches(t *dns.TLSA, der []byte) bool {
-	data := der
-	switch t.Selector {
-	case 0:
-	case 1:
-		cert, err := x509.ParseCertificate(der)
-		if err != nil {
-			return false
+// daneInUse are the data of the host's records that name a certificate seen at
+// it, nil when none was seen.
+func daneInUse(f *Facts, d *dane.Host) []string {
+	ended, _ := measured(f, d.Name)
+	h := hold(f, d, ended)
+	if len(h.shows) == 0 {
+		return nil
+	}
+	used := []string{}
+	for _, x := range h.shows {
+		for i, o := range x.verdict.Outcomes {
+			if o.How == dane.HowMatches {
+				used = append(used, h.usable[i].Data)
+			}
 		}
-		data = cert.RawSubjectPublicKeyInfo
-	default:
-		return false // nobody knows what it selects
 	}
-	switch t.Matching {
-	case 0:
-		return bytes.Equal(data, t.Data)
-	case 1:
-		sum := sha256.Sum256(data)
-		return bytes.Equal(sum[:], t.Data)
-	case 2:
-		sum := sha512.Sum512(data)
-		return bytes.Equal(sum[:], t.Data)
-	}
-	return false
+	return used
+}
+
+func onHost(d *dane.Host, s *starttls.Session, params check.Params) *check.Finding {
+	params["Host"], params["Address"] = d.Name.String(), s.Addr.String()
+	return &check.Finding{Subject: fmt.Sprintf("%s:25", d.Name), Scope: d.Name.String(), Params: params}
 }

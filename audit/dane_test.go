@@ -5,8 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
-	"crypto/sha512"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"math/big"
@@ -15,7 +13,6 @@ import (
 	"time"
 
 	"github.com/postseal/postseal/check"
-	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/dns/dnstest"
 	"github.com/postseal/postseal/score"
 	"github.com/postseal/postseal/starttls"
@@ -50,56 +47,6 @@ func chainOf(t *testing.T) (root, intermediate, leaf *x509.Certificate) {
 	return made[0], made[1], made[2]
 }
 
-// pin is a TLSA record of a certificate.
-func pin(c *x509.Certificate, usage, selector, matching uint8) dns.Record {
-	d := c.Raw
-	if selector == 1 {
-		d = c.RawSubjectPublicKeyInfo
-	}
-	switch matching {
-	case 1:
-		sum := sha256.Sum256(d)
-		d = sum[:]
-	case 2:
-		sum := sha512.Sum512(d)
-		d = sum[:]
-	}
-	return dns.Record{Type: dns.TypeTLSA, TLSA: &dns.TLSA{Usage: usage, Selector: selector, Matching: matching, Data: d}}
-}
-
-// TestNamedByTLSA: which chains a record names (RFC 7671 §5, RFC 7672 §3.1).
-func TestNamedByTLSA(t *testing.T) {
-	root, ca, leaf := chainOf(t)
-	other, _, _ := chainOf(t)
-	sent := [][]byte{leaf.Raw, ca.Raw}
-	all := append(slices.Clone(sent), root.Raw)
-	for name, c := range map[string]struct {
-		record dns.Record
-		chain  [][]byte
-		want   bool
-	}{
-		"3 1 1 leaf":                   {pin(leaf, 3, 1, 1), sent, true},
-		"3 0 1 leaf":                   {pin(leaf, 3, 0, 1), sent, true},
-		"3 1 2 leaf":                   {pin(leaf, 3, 1, 2), sent, true},
-		"3 1 0 leaf":                   {pin(leaf, 3, 1, 0), sent, true},
-		"3 1 1 of the CA":              {pin(ca, 3, 1, 1), sent, false},
-		"2 1 1 of the leaf":            {pin(leaf, 2, 1, 1), sent, false},
-		"2 1 1 CA":                     {pin(ca, 2, 1, 1), sent, true},
-		"2 1 1 root, not sent":         {pin(root, 2, 1, 1), sent, false},
-		"2 1 1 root, sent":             {pin(root, 2, 1, 1), all, true},
-		"2 0 0 root, not sent":         {pin(root, 2, 0, 0), sent, true},
-		"2 1 0 root's key, not sent":   {pin(root, 2, 1, 0), sent, true},
-		"2 0 0 of another root":        {pin(other, 2, 0, 0), sent, false},
-		"2 1 1 self-signed leaf":       {pin(root, 2, 1, 1), [][]byte{root.Raw}, true},
-		"1 1 1 leaf":                   {pin(leaf, 1, 1, 1), sent, false},
-		"3 2 1 leaf, unknown selector": {pin(leaf, 3, 2, 1), sent, false},
-	} {
-		if got := namedByTLSA([]dns.Record{c.record}, c.chain); got != c.want {
-			t.Errorf("%s: got %v, want %v", name, got, c.want)
-		}
-	}
-}
-
 // showing is a probe that finds one chain on every port 25.
 type showing struct {
 	chain   [][]byte
@@ -117,7 +64,7 @@ func (p showing) Probe(_ context.Context, t starttls.Target) *starttls.Session {
 // TestDANEScore: what DANE earns and what breaking it costs (SCORE, rule 3 and caps).
 func TestDANEScore(t *testing.T) {
 	_, _, leaf := chainOf(t)
-	right := record311(leaf.Raw)
+	right := expected(&starttls.Cert{DER: [][]byte{leaf.Raw}})
 	wrong := "3 1 1 1111111111111111111111111111111111111111111111111111111111111111"
 	const none = score.Part(-1)
 	for name, c := range map[string]struct {

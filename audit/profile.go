@@ -102,6 +102,9 @@ func settleDANE(f *Facts) {
 			h.Provider = p.Name
 		}
 	}
+	for _, h := range f.DANE.Hosts {
+		h.InUse = daneInUse(f, h)
+	}
 	binds, known := f.DANE.Binds()
 	f.MTASTS.DANE = known && binds
 	for _, h := range f.STARTTLS.Hosts {

@@ -31,7 +31,8 @@ func testNow() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // gatherCase makes the facts of a case: its zone, its policy file (section
 // "policy") and what the probe saw (section "starttls", the facts as JSON, with
-// the certificate of the section "leaf" in place of each).
+// the certificate of the section "leaf" in place of each, or the certificates of
+// "chain", or of "chain ADDRESS" for one address).
 func gatherCase(t *testing.T, c *ruletest.Case) *Facts {
 	t.Helper()
 	domain, err := dns.ParseDomain(c.Domain())
@@ -66,6 +67,23 @@ func gatherCase(t *testing.T, c *ruletest.Case) *Facts {
 			for _, s := range h.Sessions {
 				if s.Certificate != nil {
 					s.Certificate.DER = [][]byte{block.Bytes}
+				}
+			}
+		}
+	}
+	for name, text := range c.Files {
+		addr, one := strings.CutPrefix(name, "chain ")
+		if !one && name != "chain" {
+			continue
+		}
+		var chain [][]byte
+		for b, rest := pem.Decode([]byte(text)); b != nil; b, rest = pem.Decode(rest) {
+			chain = append(chain, b.Bytes)
+		}
+		for _, h := range f.STARTTLS.Hosts {
+			for _, s := range h.Sessions {
+				if s.Certificate != nil && (!one || s.Addr.String() == addr) {
+					s.Certificate.DER = chain
 				}
 			}
 		}

@@ -52,7 +52,19 @@ type Host struct {
 	// ask for TLSA (RFC 7672 §2.2.2).
 	SecureAddress string `json:"secure_address"`
 
-	Provider string `json:"provider"` // whose host it is, "" when not known; set by the audit
+	// Misplaced are names at which records stand by mistake, asked where port 25
+	// has none; OtherPorts those of other ports, asked where it has some.
+	Misplaced  []dns.Lookup `json:"misplaced"`
+	OtherPorts []dns.Lookup `json:"other_ports"`
+
+	Provider string   `json:"provider"` // whose host it is, "" when not known; set by the audit
+	InUse    []string `json:"-"`        // data of the records that name a key seen at the host; set by the audit, nil when not measured
+}
+
+// Base is the name that the certificate is for: that of the MX record, or the
+// end of its alias where the records stand there (RFC 7672 §2.2.3).
+func (h *Host) Base() dns.Name {
+	return dns.Name(strings.TrimPrefix(h.Lookup.Name.String(), port25+"."))
 }
 
 // maxHosts bounds the hosts asked about, as package mx bounds those it looks up.
@@ -74,7 +86,7 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, mx dns.Lookup,
 		})
 	}
 	for _, h := range hosts[:min(len(hosts), maxHosts)] {
-		host := &Host{Name: h}
+		host := &Host{Name: h, Misplaced: []dns.Lookup{}, OtherPorts: []dns.Lookup{}}
 		f.Hosts = append(f.Hosts, host)
 		ask(&host.A, h, dns.TypeA)
 		ask(&host.AAAA, h, dns.TypeAAAA)
@@ -90,6 +102,7 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, mx dns.Lookup,
 		h.Secure = f.security(&h.Lookup)
 		h.SecureAddress = f.addressSecurity(h)
 	}
+	f.lookAround(ctx, r)
 	return f, ctx.Err()
 }
 
@@ -252,7 +265,8 @@ func (h *Host) Usable() []dns.Record {
 }
 
 func usable(t *dns.TLSA) bool {
-	return t != nil && (t.Usage == 2 || t.Usage == 3) && t.Selector <= 1 && t.Matching <= 2 && len(t.Data) > 0 && rightLength(t)
+	return t != nil && (t.Usage == 2 || t.Usage == 3) && t.Selector <= 1 && t.Matching <= 2 && len(t.Data) > 0 && rightLength(t) &&
+		(t.Matching != 0 || readable(t))
 }
 
 // rightLength tells whether a digest is as long as its algorithm makes it

@@ -47,6 +47,15 @@ func FromKey(data []byte) (Association, error) {
 	return Association{Usage: 3, Selector: 1, Digest: sha256.Sum256(spki)}, nil
 }
 
+// OfLeaf names the key of a certificate that a server sent, in DER.
+func OfLeaf(der []byte) (Association, error) {
+	key := keyOf(der)
+	if key == nil {
+		return Association{}, errors.New("dane: the certificate could not be read")
+	}
+	return Association{Usage: 3, Selector: 1, Digest: sha256.Sum256(key)}, nil
+}
+
 // FromCertificate names the first certificate in data as a whole: it must be
 // changed with each renewal (rule dane-cert-selector).
 func FromCertificate(data []byte) (Association, error) {

@@ -8,7 +8,7 @@ import (
 )
 
 // Rules judge Facts, in report order.
-var Rules = slices.Concat(lookupRules, recordRules)
+var Rules = slices.Concat(lookupRules, aroundRules, recordRules)
 
 // lookupRules judge whether records are there and can bind.
 var lookupRules = []check.Rule[*Facts]{
@@ -20,7 +20,7 @@ var lookupRules = []check.Rule[*Facts]{
 				{Name: "insecure", Severity: check.Info}, {Name: "hosted", Severity: check.Info}, {Name: "enforced", Severity: check.Info},
 			},
 			Refs:      []check.Ref{check.RFC(7672, "")},
-			CoveredBy: []string{"mtasts-record-missing", "dnssec-bogus"},
+			CoveredBy: []string{"mtasts-record-missing", "dnssec-bogus", "dane-wrong-owner", "dane-tlsa-cname-dangling"},
 			Doc: `A TLSA record in a signed zone says which key a mail host has. Senders that look for it deliver over that key or not at all, so
 nobody on the path can strip the encryption or put another certificate in its place. No mail host of this domain has one.
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/sha512"
+	"slices"
 	"strings"
 
 	"github.com/postseal/postseal/check"
@@ -123,6 +124,23 @@ After:
 			short, long := sha256.Sum256(nil), sha512.Sum512(nil)
 			return "", t.Matching == 1 && bytes.Equal(t.Data, short[:]) || t.Matching == 2 && bytes.Equal(t.Data, long[:])
 		}),
+	record("dane-full-unparsable", "a TLSA record without digest has neither a certificate nor a key", check.Warning, nil, check.RFC(6698, "2.1.4"),
+		`With matching type 0 the record holds the whole certificate, or with selector 1 the whole public key, in DER. What is in this one
+is neither, so nothing can ever equal it and senders skip the record. Mostly a digest was published with matching type 0, the data
+was cut off, or selector and data do not belong together.
+
+Publish a SHA-256 digest with matching type 1: it is short, and a mistake in its length shows.
+
+Before:
+
+    _25._tcp.mx1.example.com.  TLSA  3 1 0 (a digest)
+
+After:
+
+    _25._tcp.mx1.example.com.  TLSA  3 1 1 (the same digest, if it is that of the key)`,
+		func(_ *Host, t *dns.TLSA, _ check.Params) (string, bool) {
+			return "", t.Matching == 0 && t.Selector <= 1 && !readable(t)
+		}),
 	record("dane-cert-selector", "a TLSA record names the certificate rather than its key", check.Notice, nil, check.RFC(7671, ""),
 		`With usage 3 and selector 0 the record matches one certificate only. Each renewal makes a new one, and from that moment until the
 record is changed, and caches have forgotten the old one, senders that know DANE cannot deliver.
@@ -166,13 +184,35 @@ Ready for it:
 				r.Unknown(unsure)
 				return
 			}
-			if u := h.Usable(); bound && len(u) == 1 && u[0].TLSA.Usage == 3 {
+			if !bound {
+				return
+			}
+			for _, rec := range h.withoutNext() {
 				find := at(h, nil)
-				find.Record = u[0].Data
+				find.Record = rec.Data
 				r.Report(find)
 			}
 		})),
 	},
+}
+
+// withoutNext are the records of keys in use, where each names one and none is
+// left over for the key that comes next. Before anything was measured a single
+// record is taken for that of the key in use.
+func (h *Host) withoutNext() []dns.Record {
+	var own []dns.Record
+	for _, rec := range h.Usable() {
+		if rec.TLSA.Usage != 3 {
+			return nil // the CA issues for any key
+		}
+		if !slices.ContainsFunc(own, func(o dns.Record) bool { return o.Data == rec.Data }) {
+			own = append(own, rec)
+		}
+	}
+	if len(own) > 1 && slices.ContainsFunc(own, func(rec dns.Record) bool { return !slices.Contains(h.InUse, rec.Data) }) {
+		return nil
+	}
+	return own
 }
 
 // record makes a rule about each TLSA record by itself.

@@ -12,7 +12,7 @@ import (
 
 // Setup keys: authoritative (yes: what fails is the servers' own doing),
 // enforced (yes, no: of MTA-STS, else unknown), provider (of every host), hosts
-// (unknown), root (plain: the root's SOA is found without AD; servfail), file (yes).
+// (unknown), implicit (yes: the domain is the host), root (plain: the root's SOA is found without AD; servfail), file (yes).
 func TestRules(t *testing.T) {
 	ruletest.Run(t, Rules, func(t *testing.T, c *ruletest.Case) *Facts {
 		r := tweaked{Resolver: dnstest.New(t, c.Zone()), file: c.Setup["file"] == "yes", root: c.Setup["root"]}
@@ -21,6 +21,9 @@ func TestRules(t *testing.T) {
 		var hosts []dns.Name
 		for _, rec := range mx.Records() {
 			hosts = append(hosts, rec.Host)
+		}
+		if c.Setup["implicit"] == "yes" {
+			hosts = []dns.Name{domain}
 		}
 		f, err := Gather(t.Context(), &r, domain, mx, hosts)
 		if err != nil {
