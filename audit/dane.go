@@ -70,10 +70,18 @@ func shown(f *Facts, d *dane.Host, c *starttls.Cert) dane.Shown {
 	return dane.Shown{Chain: c.DER, Names: names, At: c.CheckedAt}
 }
 
-// otherCert is the certificate that a session showed to clients that know only
-// the other type of key, nil where it has none; asked is whether anybody looked.
-func otherCert(s *starttls.Session) (c *starttls.Cert, asked bool) {
-	return nil, false
+// otherCert is the certificate that a server showed to clients that know only
+// the other type of key, nil where it has none; open is why nobody can tell.
+func otherCert(s *starttls.Session) (c *starttls.Cert, open error) {
+	if s.Handshakes == nil {
+		return nil, check.NotAskedFor("--tls-versions standard")
+	}
+	for _, h := range s.Handshakes.Tried {
+		if h.Kind == "other-key" && (h.Result == "accepted" || h.Result == "refused") {
+			return s.Handshakes.Other, nil
+		}
+	}
+	return nil, check.Cause{Code: "dane-other-key-open", Params: check.Params{"Host": s.Host.String(), "Address": s.Addr.String()}}
 }
 
 // held is a mail host whose TLSA records bind, and what became of them at each

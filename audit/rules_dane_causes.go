@@ -129,10 +129,10 @@ func keyType(h *held) (*check.Finding, error) {
 	if len(h.usable) == 0 {
 		return nil, nil
 	}
-	open := false
+	var open error
 	for _, s := range h.sessions {
-		if _, asked := otherCert(s); !asked && s.TLS != nil {
-			open = true
+		if _, err := otherCert(s); err != nil && s.TLS != nil {
+			open = err
 		}
 	}
 	for i := range h.shows {
@@ -151,10 +151,7 @@ func keyType(h *held) (*check.Finding, error) {
 			return h.finding(bad, check.Params{"Good": good.cert.KeyType, "Bad": bad.cert.KeyType}), nil
 		}
 	}
-	if open {
-		return nil, check.NotAskedFor("--tls-versions standard")
-	}
-	return nil, nil
+	return nil, open
 }
 
 // publicCA: what matches is a certificate between the host's and a trusted root.

@@ -85,11 +85,24 @@ func gatherCase(t *testing.T, c *ruletest.Case) *Facts {
 				if s.Certificate != nil && (!one || s.Addr.String() == addr) {
 					s.Certificate.DER = chain
 				}
+				if h := s.Handshakes; h != nil && h.Other != nil {
+					h.Other.DER = otherLeaf(t, c)
+				}
 			}
 		}
 	}
 	settle(f, infer(req, f).Profile)
 	return f
+}
+
+// otherLeaf is the certificate of the section "other": for the other type of key.
+func otherLeaf(t *testing.T, c *ruletest.Case) [][]byte {
+	t.Helper()
+	b, _ := pem.Decode([]byte(c.Files["other"]))
+	if b == nil {
+		t.Fatal("the other section holds no certificate")
+	}
+	return [][]byte{b.Bytes}
 }
 
 // askServer answers from the sections "server ADDRESS" of a case, each the zone
