@@ -171,6 +171,9 @@ func (c *Client) ask(ctx context.Context, srv *server, q query, try time.Duratio
 	if q.do {
 		s.denial = denialOf(m)
 	}
+	if q.raw {
+		s.msg = m
+	}
 	return s, nil
 }
 

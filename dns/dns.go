@@ -54,6 +54,9 @@ type Answer struct {
 	// Trusted tells whether AD could have been believed; without it, AD=false
 	// means "could not tell", not "insecure".
 	Trusted bool `json:"trusted"`
+	// Validated tells that AD is our own finding (--dnssec=validate), and not
+	// the resolver's word.
+	Validated bool `json:"validated,omitempty"`
 
 	// Zone is the zone that denies, from the SOA beside a denial; "" where the
 	// reply had none.
@@ -66,6 +69,8 @@ type Answer struct {
 	TTLSec uint32        `json:"ttl"`     // TTL in seconds, for reports
 
 	Packets int `json:"-"` // messages sent for it, whoever asked first
+
+	Questions int `json:"-"` // put beyond this one, to validate
 }
 
 // Owner is the name that owns the records: the end of the CNAME chain.
@@ -146,8 +151,13 @@ type Error struct {
 	// the fault is the domain's own, not ours.
 	Authoritative bool `json:"authoritative"`
 
+	// Flaw is what our own validation found wrong; the Kind is then ServFail.
+	Flaw Flaw `json:"flaw,omitempty"`
+
 	Packets int   `json:"-"` // messages sent in vain
 	Err     error `json:"-"` // the cause, for errors.Is
+
+	Questions int `json:"-"` // put beyond this one, to validate
 }
 
 func (e *Error) Error() string {
@@ -164,7 +174,12 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // CauseCode and CauseParams let an Error be shown as the cause of an unknown.
-func (e *Error) CauseCode() string { return "dns-" + string(e.Kind) }
+func (e *Error) CauseCode() string {
+	if e.Flaw != "" {
+		return "dns-bogus"
+	}
+	return "dns-" + string(e.Kind)
+}
 
 // CauseParams are the parameters of that cause: Name, Type, Server and Detail.
 func (e *Error) CauseParams() map[string]any {

@@ -21,6 +21,7 @@ type query struct {
 	recurse bool // RD
 	cd      bool // checking disabled: answer although validation fails
 	do      bool // with DNSSEC records (RFC 4035 §3.2.1)
+	raw     bool // keep the message itself in the Step
 
 	sent *atomic.Int32 // counts the messages; nil where nobody asks
 }

@@ -147,7 +147,7 @@ func joined(head Answer, rest *Answer) (Answer, error) {
 	a.Chain = append(head.Chain, rest.Chain...)
 	a.TTL = min(head.TTL, rest.TTL)
 	a.TTLSec = uint32(a.TTL / time.Second)
-	a.AD, a.Trusted = false, false
+	a.AD, a.Trusted, a.Validated = false, false, false
 	return a, nil
 }
 

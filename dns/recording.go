@@ -24,14 +24,17 @@ type onTape struct {
 	TTL     uint32   `json:"ttl"`
 	AD      bool     `json:"ad,omitempty"`
 	Trusted bool     `json:"trusted,omitempty"`
+	Own     bool     `json:"validated,omitempty"`
 	Zone    Name     `json:"zone,omitempty"`
 	Size    int      `json:"size,omitempty"`
 	TookUS  int64    `json:"took_us,omitempty"`
 	Server  string   `json:"server,omitempty"`
 	Packets int      `json:"packets,omitempty"`
+	More    int      `json:"questions,omitempty"` // beyond this one, to validate
 
 	Error  Kind   `json:"error,omitempty"`
 	Detail string `json:"detail,omitempty"`
+	Flaw   Flaw   `json:"flaw,omitempty"`
 }
 
 // recorder keeps what next answers.
@@ -55,11 +58,12 @@ func keep(t *tape.Tape, key string, name Name, qtype Type, a *Answer, err error)
 		if e.Kind == Cancelled {
 			return err
 		}
-		v = onTape{Error: e.Kind, Detail: e.Detail, Server: e.Server, Packets: e.Packets}
+		v = onTape{Error: e.Kind, Detail: e.Detail, Server: e.Server, Packets: e.Packets, Flaw: e.Flaw, More: e.Questions}
 	} else {
 		v = onTape{
 			Status: a.Status, Chain: a.Chain, TTL: a.TTLSec, AD: a.AD, Trusted: a.Trusted, Zone: a.Zone,
 			Size: a.Size, TookUS: a.Took.Microseconds(), Server: a.Server, Packets: a.Packets,
+			Own: a.Validated, More: a.Questions,
 		}
 		for i := range a.Records {
 			v.Records = append(v.Records, a.Records[i].presentation())
@@ -78,8 +82,9 @@ func (r *Record) presentation() string {
 
 // player answers from a recording only.
 type player struct {
-	tape    *tape.Tape
-	packets atomic.Int64
+	tape      *tape.Tape
+	packets   atomic.Int64
+	questions atomic.Int64
 }
 
 func (p *player) Resolve(ctx context.Context, name Name, qtype Type) (Answer, error) {
@@ -91,17 +96,19 @@ func (p *player) play(key string, name Name, qtype Type) (Answer, error) {
 	var v onTape
 	ok, err := p.tape.Get(tapeKind, key, &v)
 	p.packets.Add(int64(v.Packets))
+	p.questions.Add(int64(v.More))
 	switch {
 	case err != nil:
 		return Answer{}, &Error{Name: name, Type: qtype, Kind: Malformed, Detail: err.Error(), Err: err}
 	case !ok:
 		return Answer{}, &Error{Name: name, Type: qtype, Kind: NotRecorded, Detail: "not in the recording"}
 	case v.Error != "":
-		return Answer{}, &Error{Name: name, Type: qtype, Kind: v.Error, Detail: v.Detail, Server: v.Server, Packets: v.Packets}
+		return Answer{}, &Error{Name: name, Type: qtype, Kind: v.Error, Detail: v.Detail, Server: v.Server, Packets: v.Packets, Flaw: v.Flaw, Questions: v.More}
 	}
 	a := Answer{
 		Name: name, Type: qtype, Status: v.Status, Chain: v.Chain, AD: v.AD, Trusted: v.Trusted, Zone: v.Zone,
 		TTL: time.Duration(v.TTL) * time.Second, TTLSec: v.TTL, Size: v.Size, Server: v.Server, Packets: v.Packets, Records: []Record{},
+		Validated: v.Own, Questions: v.More,
 		Took: time.Duration(v.TookUS) * time.Microsecond, TookMS: float64(v.TookUS) / 1000,
 	}
 	if a.Chain == nil {

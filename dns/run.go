@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/postseal/postseal/internal/special"
 	"github.com/postseal/postseal/internal/tape"
@@ -19,6 +20,13 @@ type RunConfig struct {
 	Config
 	Zones []*Zone    // answered from, before anybody is asked
 	Tape  *tape.Tape // records, or answers instead of the network; nil for neither
+
+	// Validate has every answer validated in process, from the trust anchors
+	// (nil: the root's) and by the clock Now (nil: the system's). Of a recording
+	// the findings are played, too.
+	Validate bool
+	Anchors  []Anchor
+	Now      func() time.Time
 
 	CacheBytes   uint64 // bound of the cache; 0 means 64 MiB
 	NoLog        bool   // keep no run-wide log: it grows with the number of domains
@@ -31,14 +39,15 @@ type RunConfig struct {
 // Run is the resolver of a run: zones, cache, recording and network in one.
 // All domains of a run share it. Close it after use.
 type Run struct {
-	client *Client
-	cache  *cache
-	top    Resolver
-	played *player
-	log    *Log
-	cfg    RunConfig
-	direct atomic.Int64 // packets of AskServer
-	asked  atomic.Int64 // questions put to AskServer
+	client    *Client
+	cache     *cache
+	top       Resolver
+	played    *player
+	validator *validator // nil unless answers are validated
+	log       *Log
+	cfg       RunConfig
+	direct    atomic.Int64 // packets of AskServer
+	asked     atomic.Int64 // questions put to AskServer
 }
 
 // Counts is what a run asked.
@@ -65,6 +74,10 @@ func NewRun(cfg RunConfig) (*Run, error) {
 			return nil, err
 		}
 		r.client, base = c, c
+		if cfg.Validate {
+			r.validator = newValidator(c, cfg.Anchors, cfg.Now)
+			base = r.validator
+		}
 	}
 	if base != nil {
 		if cfg.Tape.Recording() {
@@ -158,9 +171,13 @@ func (r *Run) Counts() Counts {
 	}
 	if r.played != nil {
 		n.Packets += r.played.packets.Load()
+		n.Queries += r.played.questions.Load()
 	}
 	if r.client != nil {
 		n.Packets += r.client.Packets()
+	}
+	if r.validator != nil {
+		n.Queries += r.validator.asked.Load()
 	}
 	return n
 }

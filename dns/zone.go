@@ -197,6 +197,7 @@ type Step struct {
 	passed  []Name  // hops before Target, or before the records
 	answer  *Answer // the rest of the chain, had from elsewhere
 	denial  Denial  // where DNSSEC records were asked for
+	msg     *mdns.Msg
 }
 
 // Lookup says what the zone holds for one name and type, as its authoritative

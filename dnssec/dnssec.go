@@ -1,12 +1,13 @@
 // Package dnssec tells whether the names that mail depends on are signed
-// (RFC 4033 to 4035), from the answers of a resolver that validates. Without
-// one that can be trusted for the AD bit the answer is unknown.
+// (RFC 4033 to 4035), from the answers of a resolver that validates, or from
+// our own validation. Without either, or without a resolver that can be trusted
+// for the AD bit, the answer is unknown.
 //
 // An answer is secure, insecure, bogus or indeterminate (RFC 4033 §5). Insecure
 // is what the parent proves: there is no usable DS; the zone may still be
 // signed. Bogus reaches users as SERVFAIL, and shows when the same question
-// with checking disabled is answered. This package validates no signature
-// itself.
+// with checking disabled is answered, or as the flaw that our own validation
+// found. This package validates no signature itself.
 package dnssec
 
 import (
@@ -32,6 +33,7 @@ const (
 	CauseNotTrusted    = "dnssec-resolver-not-trusted"
 	CauseNotValidating = "dnssec-resolver-not-validating"
 	CauseZoneFile      = "zone-file"
+	CauseNoAnchor      = "dnssec-no-anchor" // our own validation found no way down from its trust anchor
 )
 
 // Facts are what was observed about the domain's signatures.
@@ -45,6 +47,9 @@ type Facts struct {
 	Lookup dns.Lookup `json:"lookup"` // whose AD bit decides: SOA, or the first answer found
 	State  State      `json:"state"`
 	Cause  string     `json:"cause"` // cause code when indeterminate
+	// Validated tells that the state is our own finding, and not the resolver's word.
+	Validated bool     `json:"validated,omitempty"`
+	Flaw      dns.Flaw `json:"flaw,omitempty"` // what our validation found wrong, when bogus
 
 	// SelfTest is the root's SOA, which every validating resolver finds
 	// secure; asked only when the domain's answer was not.
@@ -82,6 +87,8 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name) (*Facts, error
 func (f *Facts) judge(ctx context.Context, r dns.Resolver) {
 	f.State = Indeterminate
 	switch a := f.Lookup.Answer; {
+	case f.Lookup.Unknown() && f.Lookup.Error.Flaw != "":
+		f.State, f.Flaw, f.Validated, f.CheckingDisabled = Bogus, f.Lookup.Error.Flaw, true, true
 	case f.Lookup.Unknown():
 		f.Cause = f.Lookup.Error.CauseCode()
 		if f.Lookup.Error.Kind == dns.ServFail && f.bogus(ctx, r) {
@@ -90,7 +97,11 @@ func (f *Facts) judge(ctx context.Context, r dns.Resolver) {
 	case len(a.Server) > 5 && a.Server[:5] == "zone ":
 		f.Cause = CauseZoneFile
 	case a.AD:
-		f.State = Secure
+		f.State, f.Validated = Secure, a.Validated
+	case a.Validated && a.Trusted:
+		f.State, f.Validated = Insecure, true
+	case a.Validated:
+		f.Cause = CauseNoAnchor
 	case !a.Trusted:
 		f.Cause = CauseNotTrusted
 	default:

@@ -81,7 +81,7 @@ After:
 		Run: func(f *Facts, r *check.Reporter) {
 			switch f.Cause {
 			case "":
-			case CauseNotTrusted, CauseNotValidating:
+			case CauseNotTrusted, CauseNotValidating, CauseNoAnchor:
 				r.Report(check.Finding{Subject: f.Domain.String(), Params: check.Params{"Server": f.Lookup.Answer.Server}})
 			default:
 				r.Unknown(f.Unknown())

@@ -230,7 +230,11 @@ func (w words) details(c *cardView, r *Report, std check.Standard) {
 		c.Matrix = w.tlsMatrix(r, factsOf[starttlsView](r, "starttls"))
 	case check.DNSSEC:
 		if v := factsOf[dnssecView](r, "dnssec"); v != nil && v.State != "" {
-			c.fact(w.t("fact.dnssec"), w.or("dnssec", v.State, v.State))
+			state := w.or("dnssec", v.State, v.State)
+			if v.Validated {
+				state += " (" + w.t("dnssec-validated") + ")"
+			}
+			c.fact(w.t("fact.dnssec"), state)
 		}
 	}
 }

@@ -224,8 +224,9 @@ type sessionView struct {
 }
 
 type dnssecView struct {
-	State string `json:"state"`
-	Cause string `json:"cause"`
+	State     string `json:"state"`
+	Cause     string `json:"cause"`
+	Validated bool   `json:"validated"`
 }
 
 // factsOf reads the view of one standard, nil when there is none. A part that

@@ -35,6 +35,8 @@ type netFlags struct {
 	bimiCA       string
 	allowPrivate bool
 	trustAD      bool
+	dnssec       string
+	trustAnchor  string
 	noSMTP       bool
 	tlsVersions  string
 	helo         string
@@ -69,6 +71,8 @@ func (f *netFlags) addDNS(cmd *cobra.Command) {
 	fl.BoolVar(&f.trustAD, "trust-ad", false, "believe the resolver's word on DNSSEC although the path to it is open")
 	fl.DurationVar(&f.timeout, "timeout", time.Minute, "give up on a domain after this `TIME`; with --tls-versions standard or deep 2 or 5 minutes unless given")
 	f.changed = fl.Changed
+	fl.StringVar(&f.dnssec, "dnssec", dnssecAD, "know DNSSEC from the resolver's word (ad), or validate each answer here (`validate`)")
+	fl.StringVar(&f.trustAnchor, "trust-anchor", "", "validate from the DS or DNSKEY records in this `FILE` instead of the root's keys")
 }
 
 // world is everything an audit asks, opened from the flags.
@@ -124,12 +128,19 @@ func (f *netFlags) openWith(now func() time.Time, c clients) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
+	anchors, err := f.anchors()
+	if err != nil {
+		return nil, err
+	}
 	playing := w.tape.Playing()
 	w.dialer = &dial.Dialer{AllowPrivate: f.allowPrivate, Redirects: c.redirects, Offline: f.offline || playing}
 	w.run, err = dns.NewRun(dns.RunConfig{
 		Config:       dns.Config{Servers: f.servers, TrustAD: f.trustAD, RootCAs: c.roots, Offline: f.offline},
 		Zones:        zones,
 		Tape:         w.tape,
+		Validate:     f.dnssec == dnssecValidate,
+		Anchors:      anchors,
+		Now:          w.now,
 		NoLog:        true, // each domain keeps its own
 		AllowPrivate: f.allowPrivate,
 		Redirect:     w.dialer.RedirectedAddr,
