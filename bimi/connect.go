@@ -3,41 +3,24 @@ package bimi
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"net"
 	"net/netip"
-	"syscall"
 	"time"
 
-	"github.com/postseal/postseal/internal/dial"
-	"github.com/postseal/postseal/internal/special"
+	"github.com/postseal/postseal/internal/fetch"
 )
 
 // connect tries the addresses one after the other, each with a fair share of
 // the time. Silence on any of them leaves the whole untold.
 func (h *HTTPFetcher) connect(ctx context.Context, host string, addrs []netip.Addr) (net.Conn, netip.Addr, error) {
-	var public []netip.Addr
-	for _, a := range addrs {
-		a = a.Unmap()
-		to := netip.AddrPortFrom(a, httpsPort)
-		if _, redirected := h.dial.Redirected(host, to); !redirected {
-			if h.dial.Offline {
-				return nil, netip.Addr{}, &fault{ErrOffline, dial.ErrOffline}
-			}
-			if special.Block(a) != "" && !h.dial.AllowPrivate {
-				continue
-			}
-		}
-		public = append(public, a)
-	}
-	if len(public) == 0 {
-		return nil, netip.Addr{}, &fault{ErrSpecial, errors.New("no public address")}
+	public, err := fetch.Public(h.dial, host, addrs, func(netip.Addr, string) {})
+	if err != nil {
+		return nil, netip.Addr{}, err
 	}
 	public = public[:min(len(public), maxAddresses)]
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
-	var failed *fault
+	var failed *fetch.Fault
 	for i, a := range public {
 		share := ctx
 		if deadline, ok := ctx.Deadline(); ok {
@@ -45,11 +28,11 @@ func (h *HTTPFetcher) connect(ctx context.Context, host string, addrs []netip.Ad
 			share, stop = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(len(public)-i))
 			defer stop()
 		}
-		conn, err := h.dial.Dial(share, host, netip.AddrPortFrom(a, httpsPort))
+		conn, err := h.dial.Dial(share, host, netip.AddrPortFrom(a, fetch.Port))
 		if err == nil {
 			return conn, a, nil
 		}
-		if f := (&fault{dialWord(err), err}); failed == nil || rank(f.word) > rank(failed.word) {
+		if f := (&fetch.Fault{Word: fetch.DialWord(err), Err: err}); failed == nil || rank(f.Word) > rank(failed.Word) {
 			failed = f
 		}
 	}
@@ -67,17 +50,6 @@ func rank(word string) int {
 	return 1
 }
 
-func dialWord(err error) string {
-	var sp *dial.ErrSpecial
-	switch {
-	case errors.As(err, &sp):
-		return ErrSpecial
-	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT):
-		return ErrNetwork // no route from here
-	}
-	return wordOr(err, ErrConnect)
-}
-
 // handshake speaks TLS and verifies the host's certificate as a web client does.
 func (h *HTTPFetcher) handshake(ctx context.Context, raw net.Conn, host string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, tlsTime)
@@ -89,10 +61,8 @@ func (h *HTTPFetcher) handshake(ctx context.Context, raw net.Conn, host string) 
 	if err == nil {
 		return conn, nil
 	}
-	if h.roots == nil {
-		if sys, e := x509.SystemCertPool(); e != nil || sys.Equal(x509.NewCertPool()) {
-			return nil, &fault{ErrRoots, errors.New("this machine has no root certificates")}
-		}
+	if _, none := fetch.TrustedRoots(h.roots); none != nil {
+		return nil, none
 	}
-	return nil, &fault{wordOr(err, ErrTLS), err}
+	return nil, &fetch.Fault{Word: fetch.Word(err, ErrTLS), Err: err}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/fetch"
 )
 
 // Object identifiers of mark certificates.
@@ -176,7 +177,7 @@ func (e *Evidence) trust(chain []*x509.Certificate, o GatherOptions) {
 	e.Trust = "trusted"
 	_, err := leaf.Verify(x509.VerifyOptions{Roots: o.MarkRoots, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 	if err != nil {
-		e.Trust, e.Detail = "untrusted", detail(err)
+		e.Trust, e.Detail = "untrusted", fetch.Detail(err, 200)
 	}
 }
 

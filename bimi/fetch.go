@@ -3,37 +3,34 @@ package bimi
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/internal/dial"
+	"github.com/postseal/postseal/internal/fetch"
 	"github.com/postseal/postseal/internal/tape"
 )
 
 // What can stop a fetch: Fetch.Error.
 const (
-	ErrName     = "name"            // the host does not exist or has no address
-	ErrDNS      = "dns"             // its addresses could not be looked up: tells nothing about it
-	ErrSpecial  = "special-address" // every address is special-purpose; none was contacted
-	ErrConnect  = "connect"         // refused or reset on every address
-	ErrNetwork  = "network"         // this machine has no way there: tells nothing about the host
-	ErrTimeout  = "timeout"         // no answer in time
-	ErrTLS      = "tls"             // no TLS, or a certificate that is not trusted
-	ErrRoots    = "roots"           // no root certificates here: tells nothing about the host
-	ErrHTTP     = "http"            // no readable HTTP response, or the body broke off
-	ErrTooLarge = "too-large"       // the body goes beyond what was asked for
-	ErrRedirect = "redirect"        // more than three, or to something other than https
-	ErrPort     = "port"            // another port than 443, which is not contacted
-	ErrOffline  = "offline"         // nothing may leave the machine, or the recording has no answer
+	ErrName     = "name"         // the host does not exist or has no address
+	ErrDNS      = "dns"          // its addresses could not be looked up: tells nothing about it
+	ErrSpecial  = fetch.Special  // every address is special-purpose; none was contacted
+	ErrConnect  = fetch.Connect  // refused or reset on every address
+	ErrNetwork  = fetch.Network  // this machine has no way there: tells nothing about the host
+	ErrTimeout  = fetch.Timeout  // no answer in time
+	ErrTLS      = fetch.TLS      // no TLS, or a certificate that is not trusted
+	ErrRoots    = fetch.Roots    // no root certificates here: tells nothing about the host
+	ErrHTTP     = fetch.HTTP     // no readable HTTP response, or the body broke off
+	ErrTooLarge = fetch.TooLarge // the body goes beyond what was asked for
+	ErrRedirect = "redirect"     // more than three, or to something other than https
+	ErrPort     = "port"         // another port than 443, which is not contacted
+	ErrOffline  = fetch.Offline  // nothing may leave the machine, or the recording has no answer
 )
 
 // Fetcher gets one file over HTTPS. It never fails: what went wrong is in the Fetch.
@@ -72,13 +69,8 @@ const (
 	tlsTime      = 6 * time.Second
 	wholeTime    = 10 * time.Second
 	maxRedirects = 3
-	maxHeader    = 32 << 10
 	maxAddresses = 4
-	httpsPort    = 443
 )
-
-// UserAgent names us to the host, with a place to complain.
-const UserAgent = "postseal (+https://github.com/postseal/postseal)"
 
 // HTTPFetcher fetches over HTTPS. It is safe for concurrent use.
 type HTTPFetcher struct {
@@ -117,7 +109,10 @@ func (h *HTTPFetcher) Fetch(ctx context.Context, r dns.Resolver, url string, lim
 		cancel()
 		f.TookMS = float64(h.now().Sub(began).Microseconds()) / 1000
 		if err != nil {
-			f.Error, f.Detail = word(err), detail(err)
+			f.Error, f.Detail = fetch.Word(err, ErrConnect), fetch.Detail(err, 200)
+			if f.Error == fetch.Headers { // no finding tells it from other unreadable answers
+				f.Error = ErrHTTP
+			}
 		}
 		f.Size = len(f.Body)
 		if ctx.Err() == nil { // a fetch that the user cut short is not what the host said
@@ -154,22 +149,13 @@ func (h *HTTPFetcher) played(ctx context.Context, r dns.Resolver, url string) *F
 	return t.Fetch
 }
 
-// fault is an error whose word for Fetch.Error is known.
-type fault struct {
-	word string
-	err  error
-}
-
-func (e *fault) Error() string { return e.err.Error() }
-func (e *fault) Unwrap() error { return e.err }
-
 // follow goes from URL to URL until a response is no redirect.
 func (h *HTTPFetcher) follow(ctx context.Context, r dns.Resolver, f *Fetch, limit int) error {
 	at := f.URL
 	for range maxRedirects + 1 {
 		u, wrong := httpsURI(at)
 		if wrong != "" {
-			return &fault{ErrRedirect, fmt.Errorf("%q is not an https address with a host name", clipped(at))}
+			return &fetch.Fault{Word: ErrRedirect, Err: fmt.Errorf("%q is not an https address with a host name", clipped(at))}
 		}
 		f.Hops = append(f.Hops, Hop{URL: at})
 		location, err := h.get(ctx, r, f, u, limit)
@@ -178,18 +164,18 @@ func (h *HTTPFetcher) follow(ctx context.Context, r dns.Resolver, f *Fetch, limi
 		}
 		next, err := u.Parse(location)
 		if err != nil {
-			return &fault{ErrRedirect, fmt.Errorf("the redirect to %q cannot be read", clipped(location))}
+			return &fetch.Fault{Word: ErrRedirect, Err: fmt.Errorf("the redirect to %q cannot be read", clipped(location))}
 		}
 		next.Fragment = ""
 		at = next.String()
 	}
-	return &fault{ErrRedirect, fmt.Errorf("more than %d redirects", maxRedirects)}
+	return &fetch.Fault{Word: ErrRedirect, Err: fmt.Errorf("more than %d redirects", maxRedirects)}
 }
 
 // get asks for one URL. It gives where a redirect leads.
 func (h *HTTPFetcher) get(ctx context.Context, r dns.Resolver, f *Fetch, u *url.URL, limit int) (location string, err error) {
 	if !ourPort(u) {
-		return "", &fault{ErrPort, fmt.Errorf("port %s", u.Port())}
+		return "", &fetch.Fault{Word: ErrPort, Err: fmt.Errorf("port %s", u.Port())}
 	}
 	hop := &f.Hops[len(f.Hops)-1]
 	addrs, err := addresses(ctx, r, u.Hostname())
@@ -211,7 +197,7 @@ func (h *HTTPFetcher) get(ctx context.Context, r dns.Resolver, f *Fetch, u *url.
 	if err != nil {
 		return "", err
 	}
-	res, err := roundTrip(ctx, conn, u)
+	res, err := fetch.Get(ctx, conn, u.String(), "image/svg+xml, application/x-pem-file, */*;q=0.1")
 	if err != nil {
 		return "", err
 	}
@@ -224,17 +210,11 @@ func (h *HTTPFetcher) get(ctx context.Context, r dns.Resolver, f *Fetch, u *url.
 	case res.StatusCode != http.StatusOK:
 		return "", nil // nothing else counts, so nothing else is read
 	}
-	f.Body, err = io.ReadAll(io.LimitReader(res.Body, int64(limit)+1))
-	switch {
-	case len(f.Body) > limit:
+	f.Body, err = fetch.Body(ctx, res, limit)
+	if fetch.Word(err, "") == ErrTooLarge {
 		f.Body = nil
-		return "", &fault{ErrTooLarge, fmt.Errorf("more than %d octets", limit)}
-	case ctx.Err() != nil:
-		return "", &fault{ErrTimeout, ctx.Err()}
-	case err != nil:
-		return "", &fault{wordOr(err, ErrHTTP), err}
 	}
-	return "", nil
+	return "", err
 }
 
 func ourPort(u *url.URL) bool { return u.Port() == "" || u.Port() == "443" }
@@ -251,7 +231,7 @@ func isRedirect(status int) bool {
 func addresses(ctx context.Context, r dns.Resolver, host string) ([]netip.Addr, error) {
 	name, err := dns.ParseDomain(host)
 	if err != nil {
-		return nil, &fault{ErrName, err}
+		return nil, &fetch.Fault{Word: ErrName, Err: err}
 	}
 	var addrs []netip.Addr
 	var unknown error
@@ -270,60 +250,7 @@ func addresses(ctx context.Context, r dns.Resolver, host string) ([]netip.Addr, 
 	case len(addrs) > 0:
 		return addrs, nil
 	case unknown != nil:
-		return nil, &fault{ErrDNS, unknown}
+		return nil, &fetch.Fault{Word: ErrDNS, Err: unknown}
 	}
-	return nil, &fault{ErrName, fmt.Errorf("%s has no address", name)}
-}
-
-// roundTrip sends one GET over the connection. Nothing is kept alive or followed.
-func roundTrip(ctx context.Context, conn net.Conn, u *url.URL) (*http.Response, error) {
-	used := false
-	transport := &http.Transport{
-		DisableCompression:     true, // the size limit must be on real octets
-		DisableKeepAlives:      true,
-		MaxResponseHeaderBytes: maxHeader,
-		DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
-			if used {
-				return nil, errors.New("one connection is all there is")
-			}
-			used = true
-			return conn, nil
-		},
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, &fault{ErrHTTP, err}
-	}
-	req.Header.Set("User-Agent", UserAgent)
-	req.Header.Set("Accept", "image/svg+xml, application/x-pem-file, */*;q=0.1")
-	req.Header.Set("Accept-Encoding", "identity")
-	res, err := transport.RoundTrip(req)
-	if err != nil {
-		return nil, &fault{wordOr(err, ErrHTTP), err}
-	}
-	return res, nil
-}
-
-// word gives the Fetch.Error of an error.
-func word(err error) string {
-	if f, ok := errors.AsType[*fault](err); ok {
-		return f.word
-	}
-	return wordOr(err, ErrConnect)
-}
-
-func wordOr(err error, otherwise string) string {
-	ne, ok := errors.AsType[net.Error](err)
-	if ok && ne.Timeout() || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return ErrTimeout
-	}
-	return otherwise
-}
-
-func detail(err error) string {
-	s := strings.ToValidUTF8(err.Error(), "\uFFFD")
-	if r := []rune(s); len(r) > 200 {
-		s = string(r[:200])
-	}
-	return s
+	return nil, &fetch.Fault{Word: ErrName, Err: fmt.Errorf("%s has no address", name)}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/internal/fetch"
 )
 
 // failed reports a fetch that failed for a reason that lies with the host.
@@ -19,7 +20,7 @@ func failed(f *Fetch, limit int, r *check.Reporter) {
 		variant = "status"
 	}
 	r.Report(check.Finding{Subject: f.URL, Variant: variant, Params: check.Params{
-		"URL": f.URL, "Detail": f.Detail, "Status": f.Status, "Limit": limit, "UserAgent": UserAgent}})
+		"URL": f.URL, "Detail": f.Detail, "Status": f.Status, "Limit": limit, "UserAgent": fetch.UserAgent}})
 }
 
 func runLogoFetch(f *Facts, r *check.Reporter) {

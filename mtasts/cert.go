@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/postseal/postseal/internal/fetch"
 )
 
 // Verdicts on a certificate. Of several faults the first in this order counts:
@@ -40,12 +42,9 @@ func verify(chain []*x509.Certificate, roots *x509.CertPool, host string, now ti
 		Names:     append([]string{}, leaf.DNSNames[:min(len(leaf.DNSNames), maxNames)]...),
 		NotBefore: leaf.NotBefore.UTC(), NotAfter: leaf.NotAfter.UTC(), Chain: len(chain),
 	}
-	if roots == nil {
-		sys, err := x509.SystemCertPool()
-		if err != nil || sys.Equal(x509.NewCertPool()) {
-			return c, errors.New("this machine has no root certificates")
-		}
-		roots = sys
+	roots, err := fetch.TrustedRoots(roots)
+	if err != nil {
+		return c, err
 	}
 	between := x509.NewCertPool()
 	for _, k := range chain[1:] {
@@ -59,7 +58,7 @@ func verify(chain []*x509.Certificate, roots *x509.CertPool, host string, now ti
 	} else if at.After(leaf.NotAfter) {
 		at = leaf.NotAfter
 	}
-	_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: at,
+	_, err = leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: at,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
 	switch {

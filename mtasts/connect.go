@@ -13,12 +13,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/postseal/postseal/internal/dial"
-	"github.com/postseal/postseal/internal/special"
+	"github.com/postseal/postseal/internal/fetch"
 )
 
 const (
-	httpsPort    = 443
 	maxPerFamily = 4                      // addresses tried of each family
 	headStart    = 250 * time.Millisecond // of IPv6, RFC 8305 §5
 )
@@ -27,27 +25,19 @@ const (
 // that the audit must not contact are told before anything is dialled, so that
 // what is reported does not depend on who wins.
 func (g *get) connect(ctx context.Context, addrs []netip.Addr) (net.Conn, error) {
+	public, err := fetch.Public(g.dial, g.host, addrs, func(a netip.Addr, block string) {
+		g.f.Attempts = append(g.f.Attempts, Attempt{Addr: a, Error: ErrSpecial, Detail: block})
+	})
+	if err != nil {
+		return nil, err
+	}
 	var v6, v4 []netip.Addr
-	for _, a := range addrs {
-		a = a.Unmap()
-		to := netip.AddrPortFrom(a, httpsPort)
-		if _, redirected := g.dial.Redirected(g.host, to); !redirected {
-			if g.dial.Offline {
-				return nil, &fault{ErrOffline, dial.ErrOffline}
-			}
-			if block := special.Block(a); block != "" && !g.dial.AllowPrivate {
-				g.f.Attempts = append(g.f.Attempts, Attempt{Addr: a, Error: ErrSpecial, Detail: block})
-				continue
-			}
-		}
+	for _, a := range public {
 		if a.Is4() {
 			v4 = append(v4, a)
 		} else {
 			v6 = append(v6, a)
 		}
-	}
-	if len(v6)+len(v4) == 0 {
-		return nil, &fault{ErrSpecial, errors.New("no public address")}
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.Limits.Connect)
 	defer cancel()
@@ -99,7 +89,7 @@ func (r *race) try(addrs []netip.Addr) {
 			ctx, cancel = context.WithTimeout(ctx, share)
 			defer cancel()
 		}
-		conn, err := r.dial.Dial(ctx, r.host, netip.AddrPortFrom(a, httpsPort))
+		conn, err := r.dial.Dial(ctx, r.host, netip.AddrPortFrom(a, fetch.Port))
 		if r.keep(a, conn, err) {
 			return
 		}
@@ -121,7 +111,7 @@ func (r *race) keep(a netip.Addr, conn net.Conn, err error) bool {
 	case won && (errors.Is(err, context.Canceled) || r.ctx.Err() != nil):
 		at.Error, at.Detail = "cancelled", "another address answered first"
 	default:
-		at.Error, at.Detail = dialWord(err), dialDetail(err)
+		at.Error, at.Detail = fetch.DialWord(err), dialDetail(err)
 	}
 	r.f.Attempts = append(r.f.Attempts, at)
 	return r.conn != nil
@@ -145,32 +135,20 @@ func (r *race) failure() error {
 			if w == "cancelled" {
 				w = ErrTimeout
 			}
-			return &fault{w, err}
+			return &fetch.Fault{Word: w, Err: err}
 		}
 	}
-	return &fault{ErrNetwork, err}
-}
-
-func dialWord(err error) string {
-	var sp *dial.ErrSpecial
-	switch {
-	case errors.As(err, &sp):
-		return ErrSpecial
-	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT):
-		// No route from here: that says nothing about the host.
-		return ErrNetwork
-	}
-	return wordOr(err, ErrConnect)
+	return &fetch.Fault{Word: ErrNetwork, Err: err}
 }
 
 func dialDetail(err error) string {
 	if se, ok := errors.AsType[syscall.Errno](err); ok {
 		return se.Error()
 	}
-	if wordOr(err, "") == ErrTimeout {
+	if fetch.Word(err, "") == ErrTimeout {
 		return "no answer in time"
 	}
-	return detail(err)
+	return fetch.Detail(err, 300)
 }
 
 // handshake speaks TLS with the policy host's name as SNI (RFC 8461 §7.1) and
@@ -193,9 +171,9 @@ func (g *get) handshake(ctx context.Context, raw net.Conn) (net.Conn, error) {
 	g.f.Certificate = c
 	switch {
 	case err != nil:
-		return nil, &fault{ErrRoots, err}
+		return nil, err
 	case c.Verdict != VerdictOK:
-		return nil, &fault{ErrCertificate, errors.New(c.Detail)} // RFC 8461 §3.3: the fetch fails
+		return nil, &fetch.Fault{Word: ErrCertificate, Err: errors.New(c.Detail)} // RFC 8461 §3.3: the fetch fails
 	}
 	return conn, nil
 }
@@ -203,18 +181,18 @@ func (g *get) handshake(ctx context.Context, raw net.Conn) (net.Conn, error) {
 // handshakeFault tells a server that only speaks old TLS from one that fails.
 func (g *get) handshakeFault(ctx context.Context, err error) error {
 	if strings.Contains(err.Error(), "unsupported protocol version") {
-		return &fault{ErrTLSVersion, err} // it answered with an old version of its own accord
+		return &fetch.Fault{Word: ErrTLSVersion, Err: err} // it answered with an old version of its own accord
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" && g.speaksOldTLS(ctx) {
-		return &fault{ErrTLSVersion, err}
+		return &fetch.Fault{Word: ErrTLSVersion, Err: err}
 	}
-	return &fault{wordOr(err, ErrTLS), err}
+	return &fetch.Fault{Word: fetch.Word(err, ErrTLS), Err: err}
 }
 
 // speaksOldTLS connects once more and offers TLS 1.0 and 1.1 only. No request
 // is sent.
 func (g *get) speaksOldTLS(ctx context.Context) bool {
-	raw, err := g.dial.Dial(ctx, g.host, netip.AddrPortFrom(g.f.Addr, httpsPort))
+	raw, err := g.dial.Dial(ctx, g.host, netip.AddrPortFrom(g.f.Addr, fetch.Port))
 	if err != nil {
 		return false
 	}

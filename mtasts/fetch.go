@@ -3,10 +3,6 @@ package mtasts
 import (
 	"context"
 	"crypto/x509"
-	"errors"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -15,23 +11,24 @@ import (
 
 	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/internal/dial"
+	"github.com/postseal/postseal/internal/fetch"
 	"github.com/postseal/postseal/internal/tape"
 )
 
 // What can stop a fetch: Fetch.Error.
 const (
-	ErrSpecial     = "special-address" // every address is special-purpose; none was contacted
-	ErrConnect     = "connect"         // refused or reset on every address
-	ErrNetwork     = "network"         // this machine has no way there: tells nothing about the host
-	ErrTimeout     = "timeout"         // the deadline of Fetch.Phase passed
-	ErrTLS         = "tls"             // the handshake failed
-	ErrTLSVersion  = "tls-version"     // only TLS 1.0 or 1.1 is spoken
-	ErrCertificate = "certificate"     // Cert.Verdict says how
-	ErrRoots       = "roots"           // no root certificates here: tells nothing about the host
-	ErrHeaders     = "headers"         // response headers too large
-	ErrHTTP        = "http"            // no readable HTTP response, or the body broke off
-	ErrTooLarge    = "too-large"       // the body goes beyond MaxPolicySize
-	ErrOffline     = "offline"         // nothing may leave the machine, or the recording has no answer
+	ErrSpecial     = fetch.Special  // every address is special-purpose; none was contacted
+	ErrConnect     = fetch.Connect  // refused or reset on every address
+	ErrNetwork     = fetch.Network  // this machine has no way there: tells nothing about the host
+	ErrTimeout     = fetch.Timeout  // the deadline of Fetch.Phase passed
+	ErrTLS         = fetch.TLS      // the handshake failed
+	ErrTLSVersion  = "tls-version"  // only TLS 1.0 or 1.1 is spoken
+	ErrCertificate = "certificate"  // Cert.Verdict says how
+	ErrRoots       = fetch.Roots    // no root certificates here: tells nothing about the host
+	ErrHeaders     = fetch.Headers  // response headers too large
+	ErrHTTP        = fetch.HTTP     // no readable HTTP response, or the body broke off
+	ErrTooLarge    = fetch.TooLarge // the body goes beyond MaxPolicySize
+	ErrOffline     = fetch.Offline  // nothing may leave the machine, or the recording has no answer
 )
 
 // The phases of a fetch: Fetch.Phase.
@@ -81,12 +78,6 @@ var (
 	UsualLimits   = Limits{Connect: 4 * time.Second, TLS: 8 * time.Second, Whole: 20 * time.Second}
 	PatientLimits = Limits{Connect: 10 * time.Second, TLS: 10 * time.Second, Whole: 60 * time.Second}
 )
-
-// UserAgent names us to the policy host, with a place to complain.
-const UserAgent = "postseal (+https://github.com/postseal/postseal)"
-
-// maxHeader bounds the response headers.
-const maxHeader = 32 << 10
 
 // HTTPFetcher fetches policy files over HTTPS. Its fields are set before first
 // use; it is safe for concurrent use.
@@ -161,15 +152,6 @@ type get struct {
 	f    *Fetch
 }
 
-// fault is an error whose word for Fetch.Error is known.
-type fault struct {
-	word string
-	err  error
-}
-
-func (e *fault) Error() string { return e.err.Error() }
-func (e *fault) Unwrap() error { return e.err }
-
 func (g *get) run(ctx context.Context, addrs []netip.Addr) {
 	began := g.now()
 	ctx, cancel := context.WithTimeout(ctx, g.Limits.Whole)
@@ -182,7 +164,7 @@ func (g *get) run(ctx context.Context, addrs []netip.Addr) {
 		g.f.Phase = PhaseDone
 		return
 	}
-	g.f.Error, g.f.Detail = word(err), detail(err)
+	g.f.Error, g.f.Detail = fetch.Word(err, ErrConnect), fetch.Detail(err, 300)
 }
 
 func (g *get) fetch(ctx context.Context, addrs []netip.Addr) error {
@@ -203,7 +185,7 @@ func (g *get) fetch(ctx context.Context, addrs []netip.Addr) error {
 		return err
 	}
 	g.f.Phase = PhaseHeaders
-	res, err := g.roundTrip(ctx, conn)
+	res, err := fetch.Get(ctx, conn, g.f.URL, "text/plain")
 	if err != nil {
 		return err
 	}
@@ -215,82 +197,6 @@ func (g *get) fetch(ctx context.Context, addrs []netip.Addr) error {
 	if res.StatusCode != http.StatusOK {
 		return nil // RFC 8461 §3.3: nothing but 200 counts, so nothing else is read
 	}
-	g.f.Body, err = io.ReadAll(io.LimitReader(res.Body, MaxPolicySize+1))
-	switch {
-	case len(g.f.Body) > MaxPolicySize:
-		return &fault{ErrTooLarge, fmt.Errorf("the body has more than %d octets", MaxPolicySize)}
-	case ctx.Err() != nil:
-		// A body may seem to end well when our own closing makes the server stop.
-		return &fault{ErrTimeout, ctx.Err()}
-	case err != nil:
-		return &fault{wordOr(err, ErrHTTP), err}
-	}
-	return nil
-}
-
-// roundTrip sends the GET over the connection that is already open. Each fetch
-// has a transport of its own: nothing is kept alive, cached or followed.
-func (g *get) roundTrip(ctx context.Context, conn net.Conn) (*http.Response, error) {
-	used := false
-	transport := &http.Transport{
-		DisableCompression:     true, // the size limit must be on real octets
-		DisableKeepAlives:      true,
-		MaxResponseHeaderBytes: maxHeader,
-		DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
-			if used {
-				return nil, errors.New("one connection is all there is")
-			}
-			used = true
-			return conn, nil
-		},
-	}
-	client := &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // RFC 8461 §3.3
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.f.URL, nil)
-	if err != nil {
-		return nil, &fault{ErrHTTP, err}
-	}
-	req.Header.Set("User-Agent", UserAgent)
-	req.Header.Set("Accept", "text/plain")
-	req.Header.Set("Accept-Encoding", "identity")
-	res, err := client.Do(req)
-	switch {
-	case err == nil:
-		return res, nil
-	case strings.Contains(err.Error(), "headers exceeded"):
-		return nil, &fault{ErrHeaders, fmt.Errorf("the response headers have more than %d octets", maxHeader)}
-	}
-	return nil, &fault{wordOr(err, ErrHTTP), err}
-}
-
-// word gives the Fetch.Error of an error.
-func word(err error) string {
-	if f, ok := errors.AsType[*fault](err); ok {
-		return f.word
-	}
-	return wordOr(err, ErrConnect)
-}
-
-func wordOr(err error, otherwise string) string {
-	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() || errors.Is(err, context.DeadlineExceeded) {
-		return ErrTimeout
-	}
-	if errors.Is(err, context.Canceled) {
-		return ErrTimeout
-	}
-	return otherwise
-}
-
-// detail is the system's words without what the report says anyway.
-func detail(err error) string {
-	s := err.Error()
-	if i := strings.Index(s, `mta-sts.txt": `); strings.HasPrefix(s, "Get ") && i > 0 {
-		s = s[i+len(`mta-sts.txt": `):]
-	}
-	if len(s) > 300 {
-		s = s[:300]
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
+	g.f.Body, err = fetch.Body(ctx, res, MaxPolicySize)
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/internal/fetch"
 )
 
 // Rules over the policy host: its name, its addresses, its TLS.
@@ -241,7 +242,7 @@ func (f *Facts) atHost(params check.Params) check.Finding {
 // atServer is a finding about what listens there.
 func (f *Facts) atServer(params check.Params) check.Finding {
 	params["Host"] = PolicyHost(f.Domain).String()
-	return check.Finding{Subject: fmt.Sprintf("%s:%d", PolicyHost(f.Domain), httpsPort), Params: params}
+	return check.Finding{Subject: fmt.Sprintf("%s:%d", PolicyHost(f.Domain), fetch.Port), Params: params}
 }
 
 func certRule(verdict string, params func(*Facts) check.Params) func(*Facts, *check.Reporter) {

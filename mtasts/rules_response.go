@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/internal/fetch"
 )
 
 // Rules over the HTTP response.
@@ -42,7 +43,7 @@ know, and mail servers are such clients.
 		Applies: applies(stageHTTP),
 		Run: judge(stageHTTP, func(f *Facts, r *check.Reporter) {
 			if s := f.Fetch.Status; s != 200 && !isRedirect(s) {
-				r.Report(f.atURL(check.Params{"Status": s, "UserAgent": UserAgent}))
+				r.Report(f.atURL(check.Params{"Status": s, "UserAgent": fetch.UserAgent}))
 			}
 		}),
 	},
