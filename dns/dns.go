@@ -89,6 +89,7 @@ type Record struct {
 	TTL  uint32 `json:"ttl"`  // seconds
 	Data string `json:"data"` // RDATA in presentation form, RFC 1035 §5.1
 	Line int    `json:"-"`    // of the zone file; 0 when it came from the network
+	Col  int    `json:"-"`    // of the record's first character in that line, in octets from 1
 
 	Strings []string   `json:"-"` // TXT and SPF: the character-strings, unjoined, raw octets
 	Addr    netip.Addr `json:"-"` // A and AAAA

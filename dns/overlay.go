@@ -33,6 +33,9 @@ func (o *overlay) Resolve(ctx context.Context, name Name, qtype Type) (Answer, e
 		if z := o.zone(n, qtype); z != nil {
 			if s := z.Lookup(n, qtype); s.Cut == "" {
 				s.Server = "zone " + z.File
+				if z.draft {
+					return o.drafted(ctx, z, n, qtype, s)
+				}
 				return s, nil
 			}
 		}
@@ -51,7 +54,7 @@ func (o *overlay) ask(ctx context.Context, n Name, qtype Type) (Step, error) {
 		return Step{}, err
 	}
 	for i, target := range a.Chain {
-		if z := o.zone(target, qtype); z != nil && z.Lookup(target, qtype).Cut == "" {
+		if z := o.zone(target, qtype); z != nil && z.Lookup(target, qtype).Cut == "" && !z.partial {
 			return Step{Status: Found, passed: a.Chain[:i], Target: target, TTL: a.TTL, Server: a.Server}, nil
 		}
 	}

@@ -17,7 +17,10 @@ type Zone struct {
 	Origin Name
 	File   string // named in answers and errors
 
-	closed  bool // ParseClosed: NS records are data
+	closed  bool            // ParseClosed: NS records are data
+	draft   bool            // NewDraft: what it leaves unsaid is asked elsewhere
+	partial bool            // NewDraft: other names may exist
+	left    map[Name][]Type // NewDraft: what Leave names
 	nodes   map[Name]*node
 	records []Record
 	negTTL  time.Duration
@@ -79,7 +82,7 @@ func (z *Zone) parse(r io.Reader) error {
 	zp.SetDefaultTTL(defaultTTL)
 
 	var rrs []mdns.RR
-	var at []int
+	var at, cols []int
 	for {
 		lines.start = 0
 		rr, ok := zp.Next()
@@ -92,7 +95,7 @@ func (z *Zone) parse(r io.Reader) error {
 		if _, soa := rr.(*mdns.SOA); soa && z.Origin == "" {
 			z.Origin = nameOf(rr.Header().Name)
 		}
-		rrs, at = append(rrs, rr), append(at, lines.at())
+		rrs, at, cols = append(rrs, rr), append(at, lines.at()), append(cols, lines.startCol)
 	}
 	if err := zp.Err(); err != nil {
 		return z.syntaxError(err, lines)
@@ -103,7 +106,7 @@ func (z *Zone) parse(r io.Reader) error {
 	z.nodes = map[Name]*node{z.Origin: {sets: map[Type]*rrset{}}}
 	for i, rr := range rrs {
 		rec := recordOf(rr)
-		rec.Line = at[i]
+		rec.Line, rec.Col = at[i], cols[i]
 		if err := rec.Name.Check(); err != nil {
 			return fmt.Errorf("%s:%d: %q is no domain name: %v", z.File, rec.Line, rec.Name, err)
 		}
@@ -301,9 +304,12 @@ func (z *Zone) dname(name, owner Name, set *rrset) Step {
 type lineReader struct {
 	r       *bufio.Reader
 	line    int
+	col     int // octets read of the line
 	start   int // the line on which the record being read begins; 0 before it
 	skip    bool
 	midLine bool
+
+	startCol int // where on the line start the record begins, from 1
 }
 
 func (l *lineReader) ReadByte() (byte, error) {
@@ -311,16 +317,18 @@ func (l *lineReader) ReadByte() (byte, error) {
 	if err != nil {
 		return c, err
 	}
+	l.col++
 	switch {
 	case c == '\n':
 		l.line++
+		l.col = 0
 		l.skip, l.midLine = false, false
 		return c, nil
 	case l.skip || c == ' ' || c == '\t' || c == '\r':
 	case c == ';' || (c == '$' && !l.midLine):
 		l.skip = true // a comment or a directive
 	case l.start == 0:
-		l.start = l.line
+		l.start, l.startCol = l.line, l.col
 	}
 	l.midLine = true
 	return c, nil
