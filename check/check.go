@@ -72,12 +72,13 @@ const (
 	BIMI     Standard = "bimi"
 	MX       Standard = "mx"
 	STARTTLS Standard = "starttls"
+	Lint     Standard = "lint"    // of files that are not published yet
 	Message  Standard = "message" // of one message, never of a domain
 	Reply    Standard = "reply"   // of what a server answered, never of a domain
 )
 
 // Standards lists every standard in report order.
-var Standards = []Standard{SPF, DKIM, DMARC, MTASTS, TLSRPT, DANE, DNSSEC, BIMI, MX, STARTTLS, Message, Reply}
+var Standards = []Standard{SPF, DKIM, DMARC, MTASTS, TLSRPT, DANE, DNSSEC, BIMI, MX, STARTTLS, Lint, Message, Reply}
 
 // Profile is what the audited domain does with mail. The empty profile is
 // unknown: the answer that decides (MX or SPF) could not be had.

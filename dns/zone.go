@@ -309,7 +309,8 @@ type lineReader struct {
 	skip    bool
 	midLine bool
 
-	startCol int // where on the line start the record begins, from 1
+	directive int // the line of the last directive: records of $GENERATE have no line of their own
+	startCol  int // where on the line start the record begins, from 1
 }
 
 func (l *lineReader) ReadByte() (byte, error) {
@@ -327,6 +328,9 @@ func (l *lineReader) ReadByte() (byte, error) {
 	case l.skip || c == ' ' || c == '\t' || c == '\r':
 	case c == ';' || (c == '$' && !l.midLine):
 		l.skip = true // a comment or a directive
+		if c == '$' {
+			l.directive, l.startCol = l.line, l.col
+		}
 	case l.start == 0:
 		l.start, l.startCol = l.line, l.col
 	}
@@ -350,6 +354,9 @@ func (l *lineReader) Read(p []byte) (int, error) {
 func (l *lineReader) at() int {
 	if l.start > 0 {
 		return l.start
+	}
+	if l.directive > 0 {
+		return l.directive
 	}
 	return l.line
 }

@@ -33,9 +33,10 @@ func TestImports(t *testing.T) {
 		deny(s, slices.Concat(others, above)...)
 	}
 	deny("message", "audit", "score", "publish", "cmd/postseal", "internal/lab")
-	deny("audit", "message", "publish", "cmd/postseal", "internal/lab")
+	deny("audit", "message", "lint", "publish", "cmd/postseal", "internal/lab")
+	deny("lint", slices.Concat(standards, above, []string{"reply"})...)
 	deny("reply", slices.Concat(standards, []string{"dns", "audit", "message", "score", "publish", "cmd/postseal", "internal/lab"})...)
-	deny("report", slices.Concat(standards, []string{"dns", "audit", "message", "reply", "publish"})...)
+	deny("report", slices.Concat(standards, []string{"dns", "audit", "message", "lint", "reply", "publish"})...)
 	deny("score", slices.Concat(standards, []string{"dns", "audit", "report", "publish"})...)
 	deny("publish", slices.Concat(standards, []string{"audit", "report", "score"})...)
 	deny("dns", slices.Concat(standards, above, []string{"check"})...)
@@ -46,6 +47,8 @@ func TestImports(t *testing.T) {
 				t.Errorf("%s imports miekg/dns; only dns does", pkg)
 			case strings.HasPrefix(imp, "gopkg.in/yaml") && pkg != "internal/yamlx":
 				t.Errorf("%s imports yaml.v3; only internal/yamlx does", pkg)
+			case strings.HasPrefix(imp, "github.com/hashicorp/hcl") && pkg != "lint":
+				t.Errorf("%s imports hcl; only lint reads Terraform", pkg)
 			case imp == "net/smtp" && pkg != "starttls":
 				t.Errorf("%s opens SMTP connections; only starttls does", pkg)
 			case pkg == "check" && strings.Contains(strings.Split(imp, "/")[0], "."):

@@ -181,7 +181,8 @@ func (s *Set) Drafts() []*dns.Zone {
 
 // Domains are the names that have to do with mail: those with MX, SPF or DMARC,
 // and the apex of each complete zone. Names of a label that begins with an
-// underscore, other than a policy's own, are somebody's includes.
+// underscore are somebody's includes, and the SPF record of a mail host is for its
+// bounces.
 func (s *Set) Domains() []dns.Name {
 	var list []dns.Name
 	seen := map[dns.Name]bool{}
@@ -191,13 +192,23 @@ func (s *Set) Domains() []dns.Name {
 			list = append(list, n)
 		}
 	}
+	hosts := map[dns.Name]bool{}
+	for _, r := range s.Records() {
+		if r.Type == dns.TypeMX {
+			if f := strings.Fields(r.Data); len(f) == 2 {
+				hosts[dns.FromPresentation(f[1])] = true
+			}
+		}
+	}
 	for _, z := range s.Zones {
 		if z.Complete {
 			add(z.Origin)
 		}
 		for _, r := range z.Records {
 			switch {
-			case r.Type == dns.TypeMX, r.Type == dns.TypeTXT && isSPF(r.Text()):
+			case r.Type == dns.TypeMX:
+				add(r.Name)
+			case r.Type == dns.TypeTXT && isSPF(r.Text()) && !hosts[r.Name]: // RFC 7208 §2.3: a host's is for HELO
 				add(r.Name)
 			case (r.Type == dns.TypeTXT || r.Type == dns.TypeCNAME) && r.Name.Labels() != nil && r.Name.Labels()[0] == "_dmarc":
 				add(r.Name.Parent())

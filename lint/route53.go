@@ -54,7 +54,7 @@ func (r *reader) route53(data []byte, path string, origin dns.Name) error {
 	}
 	from := 0
 	for _, s := range sets {
-		name := absolute(s.Name)
+		name := absolute(strings.ReplaceAll(s.Name, `\052`, "*")) // Route 53 writes it in octal
 		if err := name.Check(); err != nil {
 			return errorAt(Location{File: path}, "%q is no domain name: %v", s.Name, err)
 		}

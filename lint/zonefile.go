@@ -20,9 +20,7 @@ func (r *reader) zoneFile(data []byte, path string, origin dns.Name) error {
 	if err != nil && origin == "" {
 		// A file is often named after its zone.
 		if guess := originOf(path); guess != "" {
-			if again, gerr := dns.ParseZone(bytes.NewReader(data), guess, path); gerr == nil {
-				z, err = again, nil
-			}
+			z, err = dns.ParseZone(bytes.NewReader(data), guess, path)
 		}
 	}
 	if err != nil {

@@ -65,6 +65,10 @@ type Report struct {
 	// not in the JSON, where the command line did.
 	DeclaredAt *Location `json:"declared_at,omitempty"`
 
+	// Live compares a what-if with what DNS answers now; nil, and not in the
+	// JSON, where the report is of what is published.
+	Live *Live `json:"live,omitempty"`
+
 	// Facts by standard, exactly as the standards' Facts marshal.
 	Facts map[string]json.RawMessage `json:"facts"`
 	// Queries are the DNS questions of the run in the order of their answers.

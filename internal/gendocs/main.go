@@ -12,6 +12,7 @@ import (
 
 	"github.com/postseal/postseal/audit"
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/lint"
 	"github.com/postseal/postseal/message"
 	"github.com/postseal/postseal/reply"
 	"github.com/postseal/postseal/score"
@@ -40,7 +41,7 @@ func write(dir string) error {
 	var index bytes.Buffer
 	index.WriteString("# Rules\n\nMade from the rules themselves by `make generate`; do not edit.\n")
 	var last check.Standard
-	for _, m := range slices.Concat(audit.Metas(), message.Metas(), reply.Metas()) {
+	for _, m := range slices.Concat(audit.Metas(), lint.Metas(), message.Metas(), reply.Metas()) {
 		if m.Standard != last {
 			fmt.Fprintf(&index, "\n## %s\n\n| rule | severity | what is wrong |\n|---|---|---|\n", m.Standard)
 			last = m.Standard
