@@ -39,6 +39,8 @@ type SinceFinding struct {
 	// "new-rule" (the earlier run did not know the rule), "first-measured" (it
 	// could not tell), or "".
 	Why string `json:"why"`
+
+	Location *Location `json:"location,omitempty"` // where a file holds the record
 }
 
 // RecordDiff is one answer of DNS then and now.
@@ -109,7 +111,7 @@ func (s *Since) findings(then, now *Report) {
 }
 
 func sinceFinding(res *Result, f *Finding, why string) SinceFinding {
-	return SinceFinding{Rule: res.ID, Standard: res.Standard, Severity: f.Severity, Subject: f.Subject, Message: f.Message, Why: why}
+	return SinceFinding{Rule: res.ID, Standard: res.Standard, Severity: f.Severity, Subject: f.Subject, Message: f.Message, Why: why, Location: f.Location}
 }
 
 func each(r *Report, do func(*Result, *Finding)) {

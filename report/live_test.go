@@ -3,44 +3,31 @@ package report
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/score"
 )
 
-func TestCompare(t *testing.T) {
-	res := func(id string, status check.Status, subjects ...string) Result {
-		r := Result{ID: id, Status: status}
-		for _, s := range subjects {
-			r.Findings = append(r.Findings, Finding{Subject: s})
-		}
-		return r
+func TestWhatIf(t *testing.T) {
+	finding := func(subject string) []Finding {
+		return []Finding{{Subject: subject, Location: &Location{File: "f", Line: 3}}}
 	}
-	caused := res("root", check.Fail, "d")
-	caused.Findings[0].Consequences = []Consequence{{Rule: "moved", Subject: "d"}}
-	live := &Report{Results: []Result{
-		res("kept", check.Fail, "d", "d"), res("gone", check.Fail, "d"), res("untold", check.Unknown),
-		res("lost", check.Fail, "d"), res("moved", check.Fail, "d"), res("root", check.Pass),
+	live := &Document{Reports: []*Report{
+		{Domain: "a", Score: score.Score{Value: 50}, Results: []Result{{ID: "gone", Status: check.Fail, Findings: finding("a")}, {ID: "x", Status: check.Pass}}},
+		{Domain: "b", Incomplete: true, Error: "timed out"},
 	}}
-	after := &Report{Results: []Result{
-		res("kept", check.Fail, "d", "d", "d"), res("gone", check.Pass), res("untold", check.Fail, "d"),
-		res("lost", check.Unknown), res("moved", check.NotApplicable), caused,
+	after := &Document{Reports: []*Report{
+		{Domain: "a", Results: []Result{{ID: "gone", Status: check.Pass}, {ID: "x", Status: check.Fail, Findings: finding("a")}}},
+		{Domain: "b"},
 	}}
-	got := Compare(after, live)
-	var fresh, fixed []string
-	for _, c := range got.New {
-		fresh = append(fresh, c.Rule)
+	WhatIf(live, after)
+	a, b := after.Reports[0], after.Reports[1]
+	if a.Live.Score.Value != 50 || a.Since == nil || len(a.Since.New) != 1 || a.Since.New[0].Location.Line != 3 || len(a.Since.Fixed) != 1 {
+		t.Errorf("a: %+v, %+v", a.Live, a.Since)
 	}
-	for _, c := range got.Fixed {
-		fixed = append(fixed, c.Rule)
+	if !b.Live.Asked || b.Live.Score != nil || b.Live.Error != "timed out" || b.Since != nil {
+		t.Errorf("b: %+v, %+v", b.Live, b.Since)
 	}
-	if diff := cmp.Diff([]string{"kept", "root"}, fresh); diff != "" {
-		t.Errorf("new (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff([]string{"gone"}, fixed); diff != "" {
-		t.Errorf("fixed (-want +got):\n%s", diff)
-	}
-	if l := Compare(after, nil); l.Asked || l.Score != nil || l.New == nil {
-		t.Errorf("without a live audit: %+v", l)
+	if WhatIf(nil, after); after.Reports[0].Live.Asked {
+		t.Error("nobody was asked")
 	}
 }

@@ -178,34 +178,22 @@ func (o *lintOptions) audit(ctx context.Context, w *world, set *lint.Set, names 
 	if err != nil {
 		return nil, err
 	}
-	for i, facts := range set.FactsOf(names) {
-		var now *report.Report
+	all := set.FactsOf(names)
+	for i, facts := range all {
+		locate(doc.Reports[i], set, facts.Domain)
 		if live != nil {
-			now = live.Reports[i]
+			locate(live.Reports[i], set, facts.Domain) // what is published now may stand in the files, too
 		}
-		relate(doc.Reports[i], now, set, facts, l)
+	}
+	report.WhatIf(live, doc)
+	for i, facts := range all {
+		addFiles(doc.Reports[i], facts, l)
 	}
 	return doc, nil
 }
 
-// relate adds to the report of a what-if what the rules over files say, where
-// the records of its findings stand, and what is different now.
-func relate(rep, live *report.Report, set *lint.Set, facts *lint.Facts, l *locale.Localizer) {
-	for i := range rep.Results {
-		res := &rep.Results[i]
-		for j := range res.Findings {
-			locate(&res.Findings[j], res.ID, set, facts.Domain)
-		}
-	}
-	if live != nil {
-		// What is published now may stand in the files as well.
-		for i := range live.Results {
-			for j := range live.Results[i].Findings {
-				locate(&live.Results[i].Findings[j], live.Results[i].ID, set, facts.Domain)
-			}
-		}
-	}
-	rep.Live = report.Compare(rep, live)
+// addFiles adds what the rules over files say.
+func addFiles(rep *report.Report, facts *lint.Facts, l *locale.Localizer) {
 	files := report.Results(check.Evaluate(lint.Rules, facts), l)
 	for i := range files {
 		res := &files[i]
@@ -226,18 +214,24 @@ func location(at lint.Location) *report.Location {
 	return &report.Location{File: at.File, Line: at.Line, Column: at.Column}
 }
 
-func locate(f *report.Finding, rule string, set *lint.Set, domain dns.Name) {
-	clue := lint.Clue{Subject: f.Subject, Text: f.Record, Domain: domain, Rule: rule}
-	if f.Fix != nil {
-		for _, c := range f.Fix.Records {
-			if len(c.Old) > 0 {
-				clue.Type, clue.Old = c.Type, c.Old
-				break
+// locate says of each finding where the files hold its record.
+func locate(rep *report.Report, set *lint.Set, domain dns.Name) {
+	for i := range rep.Results {
+		for j := range rep.Results[i].Findings {
+			f := &rep.Results[i].Findings[j]
+			clue := lint.Clue{Subject: f.Subject, Text: f.Record, Domain: domain, Rule: rep.Results[i].ID}
+			if f.Fix != nil {
+				for _, c := range f.Fix.Records {
+					if len(c.Old) > 0 {
+						clue.Type, clue.Old = c.Type, c.Old
+						break
+					}
+				}
+			}
+			if at, ok := set.Locate(clue); ok {
+				f.Location = location(at)
 			}
 		}
-	}
-	if at, ok := set.Locate(clue); ok {
-		f.Location = location(at)
 	}
 }
 
@@ -288,23 +282,35 @@ func (o *lintOptions) judge(doc *report.Document) report.Exit {
 	if !o.newOnly {
 		return o.gate.judge(doc)
 	}
-	fresh := *doc
-	fresh.Reports = make([]*report.Report, len(doc.Reports))
+	only := *doc
+	only.Reports = make([]*report.Report, len(doc.Reports))
 	for i, r := range doc.Reports {
 		c := *r
-		if r.Live != nil && r.Live.Asked && !r.Live.Incomplete {
+		if r.Since != nil {
 			c.Results = brought(r)
 		}
-		fresh.Reports[i] = &c
+		only.Reports[i] = &c
 	}
-	return o.gate.judge(&fresh)
+	return o.gate.judge(&only)
+}
+
+// fresh are the findings that a change brings; what could not be told before
+// may have been there.
+func fresh(r *report.Report) []report.SinceFinding {
+	var list []report.SinceFinding
+	for _, f := range r.Since.New {
+		if f.Why == "" {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 // brought are the results with only those findings that the change brings.
 func brought(r *report.Report) []report.Result {
 	left := map[string]int{}
 	key := func(rule, subject, message string) string { return fmt.Sprint(rule, "\n", subject, "\n", message) }
-	for _, n := range r.Live.New {
+	for _, n := range fresh(r) {
 		left[key(n.Rule, n.Subject, n.Message)]++
 	}
 	var list []report.Result

@@ -62,7 +62,7 @@ func (p *lintText) domain(r *report.Report) {
 	after := p.text("after", check.Params{"Score": graded(&r.Score)})
 	switch {
 	case r.Live == nil || !r.Live.Asked:
-	case r.Live.Incomplete:
+	case r.Live.Score == nil:
 		after = p.text("now-unknown", nil) + " → " + after
 	default:
 		after = p.text("now", check.Params{"Score": graded(r.Live.Score)}) + " → " + after
@@ -74,22 +74,22 @@ func (p *lintText) domain(r *report.Report) {
 	if r.Incomplete {
 		p.WriteString(paragraph(p.width, "  ", report.Escape(r.Error)))
 	}
-	fresh := map[string]int{}
-	if r.Live != nil {
-		if r.Live.Asked && r.Live.Incomplete && r.Live.Error != "" {
-			p.WriteString(paragraph(p.width, "  ", p.text("live-error", check.Params{"Error": r.Live.Error})))
-		}
-		p.changed("fixed", "✓ ", "32", r.Live.Fixed)
-		p.changed("new", "", "", r.Live.New)
-		for _, c := range r.Live.New {
-			fresh[c.Rule+"\n"+c.Subject+"\n"+c.Message]++
+	if r.Live != nil && r.Live.Error != "" {
+		p.WriteString(paragraph(p.width, "  ", p.text("live-error", check.Params{"Error": r.Live.Error})))
+	}
+	shown := map[string]int{}
+	if r.Since != nil {
+		p.changed("fixed", true, r.Since.Fixed)
+		p.changed("new", false, fresh(r))
+		for _, c := range fresh(r) {
+			shown[c.Rule+"\n"+c.Subject+"\n"+c.Message]++
 		}
 	}
-	p.rest(r, fresh)
+	p.rest(r, shown)
 }
 
 // changed lists findings that come or go.
-func (p *lintText) changed(title, mark, code string, list []report.Changed) {
+func (p *lintText) changed(title string, gone bool, list []report.SinceFinding) {
 	list = p.worth(list)
 	if len(list) == 0 {
 		return
@@ -101,21 +101,20 @@ func (p *lintText) changed(title, mark, code string, list []report.Changed) {
 			p.WriteString("  " + p.text("more", check.Params{"N": len(list) - i}) + "\n")
 			break
 		}
-		if mark != "" {
-			p.entry(mark, code, c.Severity, c.Location, c.Subject, c.Rule, c.Title)
-			continue
+		mark, code := severityMark(c.Severity)
+		if gone {
+			mark, code = "✓ ", "32"
 		}
-		m, col := severityMark(c.Severity)
-		p.entry(m, col, c.Severity, c.Location, c.Subject, c.Rule, c.Message)
+		p.entry(mark, code, c.Severity, c.Location, c.Subject, c.Rule, c.Message)
 	}
 }
 
 // worth leaves out what only informs, unless everything is asked for.
-func (p *lintText) worth(list []report.Changed) []report.Changed {
+func (p *lintText) worth(list []report.SinceFinding) []report.SinceFinding {
 	if p.verbose {
 		return list
 	}
-	var kept []report.Changed
+	var kept []report.SinceFinding
 	for _, c := range list {
 		if c.Severity > check.Info {
 			kept = append(kept, c)
@@ -167,7 +166,7 @@ func placeText(at *report.Location) string {
 
 // rest lists the findings that are not new: what the files hold first, by
 // severity.
-func (p *lintText) rest(r *report.Report, fresh map[string]int) {
+func (p *lintText) rest(r *report.Report, shown map[string]int) {
 	type item struct {
 		res *report.Result
 		f   *report.Finding
@@ -182,8 +181,8 @@ func (p *lintText) rest(r *report.Report, fresh map[string]int) {
 					k := res.ID + "\n" + f.Subject + "\n" + f.Message
 					switch {
 					case f.Severity != sev || (res.Standard == check.Lint) != files || sev == check.Info && !p.verbose && res.ID != "lint-not-literal":
-					case fresh[k] > 0:
-						fresh[k]--
+					case shown[k] > 0:
+						shown[k]--
 					default:
 						list = append(list, item{res, f})
 					}
