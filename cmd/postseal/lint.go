@@ -345,4 +345,3 @@ func (o *outputs) asLint(width int, verbose bool, l *locale.Localizer) {
 		}
 	}
 }
-

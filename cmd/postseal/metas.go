@@ -12,4 +12,6 @@ import (
 
 // allRules lists the constant part of every rule there is: those of domains,
 // then those of files, of messages and of replies.
-func allRules() []*check.Meta { return slices.Concat(audit.Metas(), lint.Metas(), message.Metas(), reply.Metas()) }
+func allRules() []*check.Meta {
+	return slices.Concat(audit.Metas(), lint.Metas(), message.Metas(), reply.Metas())
+}
