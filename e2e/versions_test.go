@@ -45,7 +45,7 @@ func (w *world) testVersions(t *testing.T) {
 		"tls-cipher-broken": "error", "tls-cipher-anon": "notice", "tls-cipher-weak": "pass", "tls-cipher-no-fs": "notice",
 		"tls-cipher-cbc": "info", "tls-dh-short": "pass", "tls-curve-weak": "pass", "tls-sigalg-sha1": "notice",
 		"tls-ems-missing": "pass", "tls-reneg-insecure": "pass", "tls-compression": "pass", "tls-0rtt": "pass",
-		"tls-sni-strict": "pass", "cert-differs": "info", "cert-name": "pass",
+		"tls-sni-strict": "pass", "tls-reneg-client": "pass", "cert-differs": "info", "cert-name": "pass",
 	} {
 		if verdicts[id] != want {
 			t.Errorf("%s: got %s, want %s", id, verdicts[id], want)

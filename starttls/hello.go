@@ -53,6 +53,7 @@ type rawHello struct {
 	schemes  []uint16 // of signatures; TLS 1.2 only
 	name     string   // server name; "" leaves it out
 	compress bool     // DEFLATE is offered too
+	finished []byte   // in a session: the client's Finished that began it (RFC 5746)
 }
 
 // bytes is the hello as one record. The record itself says TLS 1.0, as all
@@ -96,7 +97,7 @@ func (h rawHello) extensions() []byte {
 		add(extServerName, appendVec16(nil, appendVec16([]byte{0}, []byte(h.name))))
 	}
 	add(extEMS, nil)
-	add(extRenegotiation, []byte{0})
+	add(extRenegotiation, append([]byte{byte(len(h.finished))}, h.finished...))
 	if len(h.groups) > 0 {
 		add(extGroups, appendList16(nil, h.groups))
 		add(extPointFormats, []byte{1, 0})

@@ -169,7 +169,7 @@ const everySuite = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
 func TestWeakServer(t *testing.T) {
 	ca := newAuthority(t)
 	certs := []tls.Certificate{issueRSA(t, ca, mx1), issue(t, ca, mx1, testNow.AddDate(0, 3, 0), mx1)}
-	handle := opensslServer(t, certs, "-cipher", everySuite, "-legacy_renegotiation", "-early_data", "-max_early_data", "16384")
+	handle := opensslServer(t, certs, "-cipher", everySuite, "-legacy_renegotiation", "-client_renegotiation", "-early_data", "-max_early_data", "16384")
 	s, f, pauses := atLevel(t, LevelDeep, handle, ca)
 	if n := int(f.conns.Load()); n > 24 || pauses != n-1 {
 		t.Errorf("got %d connections with %d pauses; at most 24, and a pause before each but the first", n, pauses)
@@ -180,7 +180,7 @@ func TestWeakServer(t *testing.T) {
 	}
 	for kind, want := range map[string]string{
 		kindTLS12: accepted, kindOtherKey: accepted, kindTLS11: accepted, kindTLS10: accepted, kindSSL3: refused,
-		kindSSL2: refused, kindSHA1: accepted, kindNoName: accepted, kindOtherName: accepted, kindEarlyData: accepted,
+		kindSSL2: refused, kindSHA1: accepted, kindNoName: accepted, kindOtherName: accepted, kindEarlyData: accepted, kindRenegotiation: accepted,
 	} {
 		if got := h.find(kind); got == nil || got.Result != want {
 			t.Errorf("%s: got %+v, want %s", kind, got, want)
@@ -199,5 +199,34 @@ func TestWeakServer(t *testing.T) {
 	}
 	if e := h.find(kindEarlyData); e == nil || e.EarlyData != 16384 {
 		t.Errorf("early data: got %+v", e)
+	}
+}
+
+// TestOrdinaryServer: OpenSSL as it comes refuses all that it should.
+func TestOrdinaryServer(t *testing.T) {
+	ca := newAuthority(t)
+	handle := opensslServer(t, []tls.Certificate{issueRSA(t, ca, mx1)}, "-no_tls1", "-no_tls1_1", "-cipher", "DEFAULT@SECLEVEL=2")
+	s, _, _ := atLevel(t, LevelDeep, handle, ca)
+	h := s.Handshakes
+	for kind, want := range map[string]string{
+		kindTLS12: accepted, kindOtherKey: refused, kindTLS11: refused, kindSSL3: refused, kindSSL2: refused, kindWeakCurves: refused,
+		kindSHA1: refused, kindRenegotiation: refused, kindNoName: accepted, kindOtherName: accepted,
+	} {
+		if got := h.find(kind); got == nil || got.Result != want {
+			t.Errorf("%s: got %+v, want %s", kind, got, want)
+		}
+	}
+	if h.Other != nil || h.find(kindTLS10) != nil {
+		t.Errorf("a second certificate %v, and TLS 1.0 was asked for after 1.1 was refused: %v", h.Other, h.find(kindTLS10))
+	}
+}
+
+// TestRenegotiationSHA384: the longer keys as well.
+func TestRenegotiationSHA384(t *testing.T) {
+	ca := newAuthority(t)
+	handle := opensslServer(t, []tls.Certificate{issueRSA(t, ca, mx1)}, "-client_renegotiation", "-cipher", "ECDHE-RSA-AES256-GCM-SHA384")
+	s, _, _ := atLevel(t, LevelDeep, handle, ca)
+	if yes, told := s.Handshakes.took(kindRenegotiation); !yes || !told {
+		t.Errorf("got %+v", s.Handshakes.find(kindRenegotiation))
 	}
 }

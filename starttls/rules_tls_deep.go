@@ -69,6 +69,30 @@ After:
 	},
 	{
 		Meta: check.Meta{
+			ID: "tls-reneg-client", Standard: check.STARTTLS, Severity: check.Notice,
+			Title: "clients may have the handshake repeated",
+			Refs:  []check.Ref{check.RFC(9325, "3.5")},
+			Doc: `Asked inside a session for another handshake, the server began one. A handshake costs the server more than the client, so a
+single connection can keep it busy. One was asked for here, and not finished; how many it would allow was not tried.
+
+Switch it off; no mail client needs it.
+
+Before, in Postfix:
+
+    tls_ssl_options =
+
+After:
+
+    tls_ssl_options = NO_RENEGOTIATION`,
+		},
+		Applies: receives,
+		Run: further(mailPorts, LevelDeep, func(s *Session) (*check.Finding, bool) {
+			yes, told := s.Handshakes.took(kindRenegotiation)
+			return when(yes, on(s, nil)), told || s.oldTLS() || s.Handshakes.onlyTLS13()
+		}),
+	},
+	{
+		Meta: check.Meta{
 			ID: "tls-compression", Standard: check.STARTTLS, Severity: check.Warning,
 			Title: "TLS compression is accepted",
 			Refs:  []check.Ref{check.RFC(9325, "3.3")},

@@ -56,6 +56,8 @@ const (
 	kindNoName      = "no-name"     // no server name
 	kindOtherName   = "other-name"  // a server name that nobody has
 	kindEarlyData   = "early-data"  // TLS 1.3, for the ticket it hands out
+
+	kindRenegotiation = "renegotiation" // another one inside a session of TLS 1.2
 )
 
 // Results of a handshake.

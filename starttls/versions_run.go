@@ -155,6 +155,7 @@ func (d *deeper) deep() {
 		h := d.hello()
 		h.suites, h.schemes = suitesOf(ClassGood, ClassCBC, ClassDHE), sha1Schemes
 		d.try(kindSHA1, h)
+		d.renegotiate()
 	}
 	if d.s.TLS.Version == "TLS 1.3" {
 		d.earlyData()
