@@ -159,6 +159,9 @@ func (c *Client) ask(ctx context.Context, srv *server, q query, try time.Duratio
 	if e := failureOf(m); e != nil {
 		return Step{}, e
 	}
+	if m.Truncated { // over the way that has no limit: part of an answer denies nothing
+		return Step{}, &Error{Kind: Truncated, Detail: "the reply says that it is not whole"}
+	}
 	if !q.recurse && !m.Authoritative {
 		return Step{}, &Error{Kind: Lame, Detail: "the answer is not authoritative"}
 	}

@@ -3,6 +3,7 @@ package dns
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -190,7 +191,8 @@ func failureOf(m *mdns.Msg) *Error {
 }
 
 // maxRecords bounds what is kept of one answer; a message of 64 KiB could hold
-// some more of them.
+// some more of them. An answer with more is none: the record that counts may be
+// among those left out.
 const maxRecords = 1000
 
 // stepOf reads a usable reply to q: the CNAME chain as far as the reply has it,
@@ -217,8 +219,11 @@ func stepOf(m *mdns.Msg, q query) (Step, *Error) {
 	}
 	for _, rr := range m.Answer {
 		h := rr.Header()
-		if Type(h.Rrtype) != q.qtype || h.Class != mdns.ClassINET || len(s.Records) == maxRecords {
+		if Type(h.Rrtype) != q.qtype || h.Class != mdns.ClassINET {
 			continue
+		}
+		if len(s.Records) == maxRecords {
+			return Step{}, &Error{Kind: Malformed, Detail: fmt.Sprintf("more than %d records", maxRecords)}
 		}
 		if r := recordOf(rr); r.Name == end {
 			s.Records = append(s.Records, r)
@@ -247,11 +252,23 @@ func stepOf(m *mdns.Msg, q query) (Step, *Error) {
 		last := len(s.passed) - 1
 		s.Status, s.Target, s.passed = Found, s.passed[last], s.passed[:last]
 	}
+	if !denied && s.Status == NoData && len(s.passed) == 0 && strays(m.Answer, q.qtype) {
+		return Step{}, &Error{Kind: Malformed, Detail: "the reply answers for another name"}
+	}
 	if !denied && s.Target == "" {
 		ttl = 0 // RFC 2308 §5: a denial without SOA is not to be kept
 	}
 	s.TTL = time.Duration(ttl) * time.Second
 	return s, nil
+}
+
+// strays tells whether records of the type asked for stand there, or aliases.
+// Where none of them is of the name in question nothing was said of that name.
+func strays(answer []mdns.RR, qtype Type) bool {
+	return slices.ContainsFunc(answer, func(rr mdns.RR) bool {
+		t := Type(rr.Header().Rrtype)
+		return rr.Header().Class == mdns.ClassINET && (t == qtype || t == TypeCNAME)
+	})
 }
 
 func cnameAt(answer []mdns.RR, owner Name) *mdns.CNAME {

@@ -123,7 +123,12 @@ type streamConn struct {
 	waiting map[uint16]chan []byte
 	err     error // why no more replies will come
 	replies int
+	strays  int // of them, those that nobody waited for
 }
+
+// maxStrays bounds the replies that nobody waits for: some are late, more of
+// them are a flood that would keep the reader busy for ever.
+const maxStrays = 1000
 
 // read hands each reply to who waits for it, until the connection ends.
 func (c *streamConn) read() {
@@ -148,8 +153,15 @@ func (c *streamConn) read() {
 		if ch := c.waiting[id]; ch != nil {
 			delete(c.waiting, id)
 			ch <- b // never blocks: room for the one reply
+		} else {
+			c.strays++
 		}
+		flood := c.strays > maxStrays
 		c.mu.Unlock()
+		if flood {
+			c.fail(&Error{Kind: Malformed, Detail: "replies that nobody asked for"})
+			return
+		}
 	}
 }
 

@@ -78,6 +78,9 @@ func (u *udp) exchange(ctx context.Context, q query, try time.Duration) (*mdns.M
 		if e, ok := errors.AsType[*Error](err); ok {
 			return nil, e
 		}
+		if errors.Is(err, errCase) || errors.Is(err, errEDNS) {
+			return nil, &Error{Kind: Malformed, Detail: err.Error(), Err: err}
+		}
 		return nil, netError(err)
 	}
 	if !m.Truncated {
