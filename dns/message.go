@@ -3,7 +3,6 @@ package dns
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -252,23 +251,15 @@ func stepOf(m *mdns.Msg, q query) (Step, *Error) {
 		last := len(s.passed) - 1
 		s.Status, s.Target, s.passed = Found, s.passed[last], s.passed[:last]
 	}
-	if !denied && s.Status == NoData && len(s.passed) == 0 && strays(m.Answer, q.qtype) {
-		return Step{}, &Error{Kind: Malformed, Detail: "the reply answers for another name"}
+	if !denied && s.Status == NoData && len(s.passed) == 0 && len(m.Answer) > 0 {
+		// Records, but none of them in answer: nothing was said of the question.
+		return Step{}, &Error{Kind: Malformed, Detail: "the reply answers another question"}
 	}
 	if !denied && s.Target == "" {
 		ttl = 0 // RFC 2308 §5: a denial without SOA is not to be kept
 	}
 	s.TTL = time.Duration(ttl) * time.Second
 	return s, nil
-}
-
-// strays tells whether records of the type asked for stand there, or aliases.
-// Where none of them is of the name in question nothing was said of that name.
-func strays(answer []mdns.RR, qtype Type) bool {
-	return slices.ContainsFunc(answer, func(rr mdns.RR) bool {
-		t := Type(rr.Header().Rrtype)
-		return rr.Header().Class == mdns.ClassINET && (t == qtype || t == TypeCNAME)
-	})
 }
 
 func cnameAt(answer []mdns.RR, owner Name) *mdns.CNAME {
