@@ -11,6 +11,8 @@ package dane
 
 import (
 	"context"
+	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -38,6 +40,8 @@ type Facts struct {
 	// SelfTest is the root's SOA, which every validating resolver finds
 	// secure; asked only when no other answer was.
 	SelfTest dns.Lookup `json:"self_test"`
+
+	owner string // of the port, before the name of a host
 }
 
 // Host is one mail host and the TLSA records of its port 25.
@@ -64,7 +68,8 @@ type Host struct {
 // Base is the name that the certificate is for: that of the MX record, or the
 // end of its alias where the records stand there (RFC 7672 §2.2.3).
 func (h *Host) Base() dns.Name {
-	return dns.Name(strings.TrimPrefix(h.Lookup.Name.String(), port25+"."))
+	_, base, _ := strings.Cut(h.Lookup.Name.String(), "._tcp.")
+	return dns.Name(base)
 }
 
 // maxHosts bounds the hosts asked about, as package mx bounds those it looks up.
@@ -73,11 +78,20 @@ const maxHosts = 20
 // port25 is where the records of a host's port 25 stand, before its name.
 const port25 = "_25._tcp"
 
+// GatherPort is Gather for another port than 25, for which only the records of
+// that port are asked.
+func GatherPort(ctx context.Context, r dns.Resolver, domain dns.Name, mx dns.Lookup, hosts []dns.Name, port uint16) (*Facts, error) {
+	return gather(ctx, r, &Facts{Domain: domain, MX: mx, Hosts: []*Host{}, owner: fmt.Sprintf("_%d._tcp", port)}, hosts)
+}
+
 // Gather asks for the TLSA records of the hosts, and for their addresses,
 // which others have asked for already. A failed look-up is a fact; the error
 // is only that of a cancelled context.
 func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, mx dns.Lookup, hosts []dns.Name) (*Facts, error) {
-	f := &Facts{Domain: domain, MX: mx, Hosts: []*Host{}}
+	return gather(ctx, r, &Facts{Domain: domain, MX: mx, Hosts: []*Host{}, owner: port25}, hosts)
+}
+
+func gather(ctx context.Context, r dns.Resolver, f *Facts, hosts []dns.Name) (*Facts, error) {
 	g := new(errgroup.Group)
 	ask := func(to *dns.Lookup, name dns.Name, t dns.Type) {
 		g.Go(func() error {
@@ -90,11 +104,11 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, mx dns.Lookup,
 		f.Hosts = append(f.Hosts, host)
 		ask(&host.A, h, dns.TypeA)
 		ask(&host.AAAA, h, dns.TypeAAAA)
-		ask(&host.Lookup, h.Child(port25), dns.TypeTLSA)
+		ask(&host.Lookup, h.Child(f.owner), dns.TypeTLSA)
 	}
 	_ = g.Wait() // no goroutine above returns an error
 	for _, h := range f.Hosts {
-		h.followAlias(ctx, r)
+		h.followAlias(ctx, r, f.owner)
 	}
 	f.selfTest(ctx, r)
 	f.SecureMX = f.security(&f.MX)
@@ -102,16 +116,18 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, mx dns.Lookup,
 		h.Secure = f.security(&h.Lookup)
 		h.SecureAddress = f.addressSecurity(h)
 	}
-	f.lookAround(ctx, r)
+	if f.owner == port25 {
+		f.lookAround(ctx, r)
+	}
 	return f, ctx.Err()
 }
 
 // followAlias prefers records at the end of a secure alias to those at the
 // name in the MX record (RFC 7672 §2.2.3).
-func (h *Host) followAlias(ctx context.Context, r dns.Resolver) {
+func (h *Host) followAlias(ctx context.Context, r dns.Resolver, owner string) {
 	for _, l := range []*dns.Lookup{&h.A, &h.AAAA} {
 		if l.Found() && l.Answer.AD && len(l.Answer.Chain) > 0 {
-			if at := dns.Ask(ctx, r, l.Answer.Owner().Child(port25), dns.TypeTLSA); !at.Absent() {
+			if at := dns.Ask(ctx, r, l.Answer.Owner().Child(owner), dns.TypeTLSA); !at.Absent() {
 				h.Lookup = at
 			}
 			return
@@ -279,4 +295,15 @@ func rightLength(t *dns.TLSA) bool {
 		return len(t.Data) == 64
 	}
 	return true
+}
+
+// Addresses are those found of the host.
+func (h *Host) Addresses() []netip.Addr {
+	var out []netip.Addr
+	for _, l := range []*dns.Lookup{&h.A, &h.AAAA} {
+		for _, rec := range l.Records() {
+			out = append(out, rec.Addr)
+		}
+	}
+	return out
 }
