@@ -231,7 +231,7 @@ func TestHTMLDir(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(paths) != len(d.Reports)+2 {
+	if len(paths) != len(d.Reports)+3 {
 		t.Errorf("%d files for %d domains", len(paths), len(d.Reports))
 	}
 	for _, p := range paths {
@@ -272,7 +272,7 @@ func TestHTMLDirIndexName(t *testing.T) {
 			t.Errorf("%s is there besides the name asked for", name)
 		}
 	}
-	for _, p := range paths[:len(paths)-1] {
+	for _, p := range paths[:len(paths)-2] {
 		page, err := os.ReadFile(p)
 		if err != nil {
 			t.Fatal(err)

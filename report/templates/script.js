@@ -49,6 +49,35 @@
     });
   }
 
+  // The heads of the table of domains become buttons that sort by their column.
+  var fleet = d.getElementById("fleet");
+  if (fleet) {
+    var body = fleet.tBodies[0], key = function (tr, i) {
+      var td = tr.cells[i], k = td.getAttribute("data-k") || td.textContent.trim();
+      var n = parseFloat(k.replace("−", "-"));
+      return td.className.indexOf("n") === 0 ? (isNaN(n) ? -1e9 : n) : k;
+    };
+    each(fleet.tHead.rows[0].cells, function (th, i) {
+      var b = d.createElement("button");
+      b.type = "button";
+      b.className = "sort";
+      b.title = fleet.getAttribute("data-sort");
+      b.textContent = th.textContent;
+      th.textContent = "";
+      th.appendChild(b);
+      b.addEventListener("click", function () {
+        var up = th.getAttribute("aria-sort") !== "ascending";
+        each(fleet.tHead.rows[0].cells, function (o) { o.removeAttribute("aria-sort"); });
+        th.setAttribute("aria-sort", up ? "ascending" : "descending");
+        Array.prototype.slice.call(body.rows).sort(function (x, y) {
+          var p = key(x, i), q = key(y, i);
+          var c = typeof p === "number" ? p - q : p.localeCompare(q, root.lang);
+          return up ? c : -c;
+        }).forEach(function (tr) { body.appendChild(tr); });
+      });
+    });
+  }
+
   addEventListener("beforeprint", function () {
     each(d.querySelectorAll("details:not([open])"), function (e) { e.open = true; e.setAttribute("data-print", ""); });
   });
