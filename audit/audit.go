@@ -249,7 +249,7 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 		return err
 	})
 	g.Go(func() (err error) {
-		f.DNSSEC, err = dnssec.Gather(ctx, r, req.Domain)
+		f.DNSSEC, err = dnssec.Gather(ctx, r, req.Domain, a.Now())
 		return err
 	})
 	g.Go(func() (err error) {

@@ -28,6 +28,7 @@ const (
 	TypeSPF    = Type(mdns.TypeSPF) // type 99, dead since RFC 7208 §3.1
 	TypeCAA    = Type(mdns.TypeCAA)
 	TypeNSEC   = Type(mdns.TypeNSEC)
+	TypeCDS    = Type(mdns.TypeCDS)
 )
 
 func (t Type) String() string { return mdns.Type(t).String() }

@@ -12,6 +12,7 @@ package dnssec
 
 import (
 	"context"
+	"time"
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
@@ -51,6 +52,8 @@ type Facts struct {
 	Validated bool     `json:"validated,omitempty"`
 	Flaw      dns.Flaw `json:"flaw,omitempty"` // what our validation found wrong, when bogus
 
+	Signing *Signing `json:"signing,omitempty"` // what the zone publishes to be validated; nil when not asked
+
 	// SelfTest is the root's SOA, which every validating resolver finds
 	// secure; asked only when the domain's answer was not.
 	SelfTest dns.Lookup `json:"self_test"`
@@ -66,7 +69,9 @@ type cdResolver interface {
 
 // Gather asks. A failed look-up is a fact; the error is only that of a
 // cancelled context.
-func Gather(ctx context.Context, r dns.Resolver, domain dns.Name) (*Facts, error) {
+//
+// now is when signatures are looked at.
+func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, now time.Time) (*Facts, error) {
 	f := &Facts{Domain: domain}
 	f.Lookup = dns.Ask(ctx, r, domain, dns.TypeSOA)
 	if f.Lookup.Absent() && !f.Lookup.Answer.AD && f.Lookup.Answer.Trusted {
@@ -81,6 +86,7 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name) (*Facts, error
 		}
 	}
 	f.judge(ctx, r)
+	f.Signing = gatherSigning(ctx, r, domain, f.State, now)
 	return f, ctx.Err()
 }
 

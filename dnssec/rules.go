@@ -1,9 +1,15 @@
 package dnssec
 
-import "github.com/postseal/postseal/check"
+import (
+	"slices"
+
+	"github.com/postseal/postseal/check"
+)
 
 // Rules judge Facts, in report order.
-var Rules = []check.Rule[*Facts]{
+var Rules = slices.Concat(stateRules, keyRules, signatureRules)
+
+var stateRules = []check.Rule[*Facts]{
 	{
 		Meta: check.Meta{
 			ID: "dnssec-bogus", Standard: check.DNSSEC, Severity: check.Error,
@@ -36,6 +42,8 @@ After:
 			Title:    "the domain is not secured by DNSSEC",
 			Variants: []check.Variant{{Name: "tlsa", Severity: check.Warning}},
 			Refs:     []check.Ref{check.RFC(4033, "")},
+
+			CoveredBy: []string{"dnssec-algorithm-unsupported"},
 			Doc: `Answers for this domain carry no proof, so whoever can answer first can change where mail goes and which keys
 are believed. DANE is impossible: TLSA records in an unsigned zone are ignored.
 

@@ -3,6 +3,7 @@ package dnssec
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/dns/dnstest"
@@ -18,7 +19,7 @@ func TestRules(t *testing.T) {
 		if c.Setup["cd"] == "yes" {
 			res = withCD{&r}
 		}
-		f, err := Gather(t.Context(), res, dns.Name(c.Domain()))
+		f, err := Gather(t.Context(), res, dns.Name(c.Domain()), noon)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,6 +30,9 @@ func TestRules(t *testing.T) {
 		return f
 	})
 }
+
+// noon is when the signatures of the cases are looked at.
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 type tweaked struct {
 	dns.Resolver
@@ -46,7 +50,12 @@ func (t *tweaked) Resolve(ctx context.Context, name dns.Name, qtype dns.Type) (d
 	return a, err
 }
 
-type withCD struct{ dns.Resolver }
+// AskSigned passes on to the world, which reads RRSIG records from its text.
+func (t *tweaked) AskSigned(ctx context.Context, name dns.Name, qtype dns.Type) (dns.Signed, error) {
+	return t.Resolver.(dns.SignedAsker).AskSigned(ctx, name, qtype)
+}
+
+type withCD struct{ *tweaked }
 
 func (withCD) ResolveCD(_ context.Context, name dns.Name, qtype dns.Type) (dns.Answer, error) {
 	return dns.Answer{Name: name, Type: qtype, Status: dns.Found}, nil
