@@ -45,6 +45,9 @@ func (s *rrset) size() int {
 	return n
 }
 
+// maxZoneRecords bounds a zone: a line of $GENERATE makes 65,536 records.
+const maxZoneRecords = 2_000_000
+
 const defaultTTL = 3600 // seconds, where the file has no $TTL
 
 // ParseZone reads a zone in the form of RFC 1035 §5. Without an origin, it is
@@ -94,6 +97,9 @@ func (z *Zone) parse(r io.Reader) error {
 		}
 		if _, soa := rr.(*mdns.SOA); soa && z.Origin == "" {
 			z.Origin = nameOf(rr.Header().Name)
+		}
+		if len(rrs) == maxZoneRecords {
+			return fmt.Errorf("%s:%d: more than %d records", z.File, lines.at(), maxZoneRecords)
 		}
 		rrs, at, cols = append(rrs, rr), append(at, lines.at()), append(cols, lines.startCol)
 	}

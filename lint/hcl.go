@@ -21,7 +21,54 @@ type hclFile struct {
 	origin dns.Name
 }
 
+// Bounds of source: the parser calls itself for what is nested, and text that
+// is made of text grows fast.
+const (
+	maxHCL     = 1 << 20 // octets of a file
+	maxNesting = 100     // brackets within brackets
+	maxExpr    = 64 << 10
+	maxLocal   = 4 << 10 // octets of a local that others may use
+
+	maxOperators = 1000 // of one expression
+)
+
+// tooDeep is a look before the parser's, at words alone: brackets within
+// brackets, and operators of one expression, each of which may nest another.
+func tooDeep(data []byte) bool {
+	tokens, _ := hclsyntax.LexConfig(data, "", hcl.InitialPos)
+	var open []hclsyntax.TokenType
+	operators := 0
+	for _, t := range tokens {
+		switch t.Type {
+		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenOQuote, hclsyntax.TokenOHeredoc,
+			hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
+			open = append(open, t.Type)
+			operators++
+		case hclsyntax.TokenCBrace, hclsyntax.TokenCBrack, hclsyntax.TokenCParen, hclsyntax.TokenCQuote, hclsyntax.TokenCHeredoc,
+			hclsyntax.TokenTemplateSeqEnd:
+			open = open[:max(0, len(open)-1)]
+		case hclsyntax.TokenComma:
+			operators = 0
+		case hclsyntax.TokenNewline:
+			// Within parentheses and square brackets an expression goes on.
+			if len(open) == 0 || open[len(open)-1] == hclsyntax.TokenOBrace {
+				operators = 0
+			}
+		case hclsyntax.TokenIdent, hclsyntax.TokenNumberLit, hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit, hclsyntax.TokenComment:
+		default:
+			operators++
+		}
+		if len(open) > maxNesting || operators > maxOperators {
+			return true
+		}
+	}
+	return false
+}
+
 func (r *reader) addHCL(data []byte, path string, origin dns.Name) error {
+	if len(data) > maxHCL || tooDeep(data) {
+		return errorAt(Location{File: path}, "the file is too large or nested too deep")
+	}
 	f, diags := hclsyntax.ParseConfig(data, path, hcl.InitialPos)
 	for _, d := range diags {
 		if d.Severity != hcl.DiagError {
@@ -103,8 +150,10 @@ func (r *reader) module(dir string) *module {
 			if _, ok := known[name]; ok {
 				continue
 			}
-			if v, diags := expr.Value(m.ctx); !diags.HasErrors() && v.IsWhollyKnown() {
-				known[name] = v
+			if bounded(expr) {
+				if v, diags := expr.Value(m.ctx); !diags.HasErrors() && v.IsWhollyKnown() && small(v) {
+					known[name] = v
+				}
 			}
 		}
 		if len(known) == before {
@@ -214,11 +263,43 @@ func (m *module) value(expr hclsyntax.Expression, path string) value {
 		}
 		return out
 	}
+	if !bounded(expr) {
+		return value{at: at}
+	}
 	v, diags := expr.Value(m.ctx)
 	if diags.HasErrors() || !v.IsWhollyKnown() {
 		return value{at: at}
 	}
 	return ctyValue(v, at)
+}
+
+// bounded tells that an expression is short and has no loop.
+func bounded(expr hclsyntax.Expression) bool {
+	if r := expr.Range(); r.End.Byte-r.Start.Byte > maxExpr {
+		return false
+	}
+	loop := false
+	hclsyntax.VisitAll(expr, func(n hclsyntax.Node) hcl.Diagnostics {
+		switch n.(type) {
+		case *hclsyntax.ForExpr, *hclsyntax.SplatExpr:
+			loop = true
+		}
+		return nil
+	})
+	return !loop
+}
+
+// small tells that a value cannot grow much where others use it.
+func small(v cty.Value) bool {
+	n := 0
+	err := cty.Walk(v, func(_ cty.Path, part cty.Value) (bool, error) {
+		n++
+		if !part.IsNull() && part.Type() == cty.String {
+			n += len(part.AsString())
+		}
+		return n <= maxLocal, nil
+	})
+	return err == nil && n <= maxLocal
 }
 
 func ctyValue(v cty.Value, at Location) value {

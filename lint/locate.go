@@ -28,7 +28,8 @@ func (s *Set) Locate(c Clue) (Location, bool) {
 		here := r.Name == name
 		switch {
 		case c.Text != "" && r.Type == dns.TypeTXT && r.Text() == c.Text:
-			if text == nil || here && text.Name != name {
+			// The same policy stands at many names: one elsewhere is another record.
+			if here && (text == nil || text.Name != name) || text == nil && s.together(r.Name, c.Domain) {
 				text = r
 			}
 		case c.Type != "" && here && r.Type.String() == c.Type && (r.Type == dns.TypeTXT && slices.Contains(c.Old, r.Text()) || slices.Contains(c.Old, r.Data)):
@@ -45,6 +46,17 @@ func (s *Set) Locate(c Clue) (Location, bool) {
 		}
 	}
 	return Location{}, false
+}
+
+// together tells that a record and a domain are in the same zone, where the one
+// may be reached from the other by an alias.
+func (s *Set) together(n, domain dns.Name) bool {
+	for _, z := range s.Zones {
+		if domain.IsUnder(z.Origin) && n.IsUnder(z.Origin) {
+			return true
+		}
+	}
+	return false
 }
 
 func first(have, r *Record) *Record {

@@ -14,9 +14,11 @@ var placedRules = []rule{
 	{
 		Meta: check.Meta{
 			ID: "lint-dmarc-name", Severity: check.Error, Title: "a DMARC record at a name that nobody asks for one",
-			Refs: refs{check.RFC(9989, "4.5")},
+			Variants: variants{{Name: "shared", Severity: check.Info}},
+			Refs:     refs{check.RFC(9989, "4.5")},
 			Doc: `The text is a DMARC record, but the name does not begin with ` + "`_dmarc`" + `. Receivers ask there and nowhere else, so this policy does
-not exist for them, although the file and a search for "DMARC1" say that it does.
+not exist for them, although the file and a search for "DMARC1" say that it does. A name that aliases lead to is read through them;
+one with an underscore in front is taken to be kept for aliases in other zones.
 
 **Fix:** move it to ` + "`_dmarc`" + ` in front of the domain that it is for, or delete it.
 
@@ -70,7 +72,7 @@ After: the same, and ` + "`_dmarc.example.com. TXT \"v=DMARC1; p=none; rua=mailt
 	},
 	{
 		Meta: check.Meta{
-			ID: "lint-domainkey-orphan", Severity: check.Notice, Title: "a DKIM key for a name that has nothing else",
+			ID: "lint-domainkey-orphan", Severity: check.Info, Title: "a DKIM key for a name that has nothing else",
 			Refs: refs{check.RFC(6376, "3.6.2.1")},
 			Doc: `The key belongs to a domain that has no other record in this zone: no address, no mail host, no SPF. Mail may be signed as a name
 that does not exist otherwise, but most often the key is left from a service that is gone, or a label too many was typed.
@@ -126,7 +128,14 @@ func dmarcName(f *Facts, r *check.Reporter) {
 		if len(labels) == 0 || labels[0] == "_dmarc" || report {
 			continue
 		}
-		out.report(rec.finding(nil))
+		if slices.ContainsFunc(f.set.Records(), func(a *Record) bool { return a.Type == dns.TypeCNAME && a.Host() == rec.Name }) {
+			continue
+		}
+		fd := rec.finding(nil)
+		if strings.HasPrefix(labels[0], "_") {
+			fd.Variant = "shared"
+		}
+		out.report(fd)
 	}
 }
 
@@ -240,12 +249,15 @@ func (f *Facts) exists(n dns.Name) bool {
 	return false
 }
 
+// forwarders take mail in for mailboxes elsewhere, whose provider then sends.
+var forwarders = []string{"forwardemail", "improvmx", "cloudflare"}
+
 func providerLeft(f *Facts, r *check.Reporter) {
 	var mailboxes []*provider.Provider
 	for _, rec := range f.at(f.Domain, dns.TypeMX) {
 		p := provider.ByMX(rec.Host())
-		if p == nil || p.Kind != provider.Mailbox {
-			return // behind a gateway, or a host of one's own, anybody may keep the mailboxes
+		if p == nil || p.Kind != provider.Mailbox || slices.Contains(forwarders, p.ID) {
+			return // behind a gateway, a forwarder or a host of one's own, anybody may keep the mailboxes
 		}
 		mailboxes = append(mailboxes, p)
 	}

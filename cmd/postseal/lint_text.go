@@ -50,22 +50,22 @@ func (p *lintText) paint(code, s string) string {
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
 }
 
-func graded(s *score.Score) string {
+func (p *lintText) graded(s *score.Score) string {
 	if s.Grade == "" || s.Grade == "–" {
-		return fmt.Sprintf("%d –", s.Value)
+		return p.l.Text("lint.ungraded", nil) // so little was measured that a number would mislead
 	}
 	return fmt.Sprintf("%d %s", s.Value, s.Grade)
 }
 
 func (p *lintText) domain(r *report.Report) {
 	name := report.Escape(shown(r))
-	after := p.text("after", check.Params{"Score": graded(&r.Score)})
+	after := p.text("after", check.Params{"Score": p.graded(&r.Score)})
 	switch {
 	case r.Live == nil || !r.Live.Asked:
 	case r.Live.Score == nil:
 		after = p.text("now-unknown", nil) + " → " + after
 	default:
-		after = p.text("now", check.Params{"Score": graded(r.Live.Score)}) + " → " + after
+		after = p.text("now", check.Params{"Score": p.graded(r.Live.Score)}) + " → " + after
 	}
 	p.WriteString(heading(p.width, p.paint("1", name), after))
 	if r.Score.Coverage < 100 {
