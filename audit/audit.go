@@ -213,6 +213,17 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 				}
 				return aroundMail(f)
 			},
+			Own: func(n dns.Name) bool { return spf.SameOrganisation(n, req.Domain) },
+			Random: func(ctx context.Context) dns.Lookup {
+				select {
+				case <-dmarcDone:
+				case <-ctx.Done():
+				}
+				if ctx.Err() != nil || f.DMARC == nil {
+					return dns.Lookup{}
+				}
+				return f.DMARC.Around.Random
+			},
 		})
 		return err
 	})

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/provider"
+	"github.com/postseal/postseal/mtasts"
 	"github.com/postseal/postseal/spf"
 	"github.com/postseal/postseal/starttls"
 	"github.com/postseal/postseal/zone"
@@ -48,6 +50,8 @@ func aroundMail(f *Facts) zone.Known {
 // settleZone tells what the mail hosts call themselves.
 func settleZone(f *Facts) {
 	f.Zone.Profile = f.Profile
+	f.Zone.Unvalidated = f.DNSSEC.Unknown()
+	settleCAA(f)
 	for _, h := range f.STARTTLS.Hosts {
 		for _, s := range port25(h) {
 			for _, a := range f.Zone.Addresses {
@@ -55,6 +59,41 @@ func settleZone(f *Facts) {
 					a.HELO = greetingName(s)
 				}
 			}
+		}
+	}
+}
+
+// settleCAA tells whose certificates the hosts show, where the authority is one
+// that CAA records are known to name.
+func settleCAA(f *Facts) {
+	served := func(issuer string, names []string, host dns.Name) *zone.Served {
+		ca := provider.ByIssuer(issuer)
+		if ca == nil {
+			return nil
+		}
+		return &zone.Served{Issuer: ca.Name, Domains: ca.Domains, Wildcard: !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, host.String()) })}
+	}
+	for _, h := range f.Zone.CAA.Hosts {
+		h.Served = nil
+		if get := f.MTASTS.Fetch; get != nil && get.Certificate != nil && get.Certificate.Verdict == mtasts.VerdictOK && h.Name == mtasts.PolicyHost(f.Domain) {
+			h.Served = served(get.Certificate.Issuer, get.Certificate.Names, h.Name)
+		}
+		for _, host := range f.STARTTLS.Hosts {
+			if host.Name != h.Name {
+				continue
+			}
+			for _, s := range port25(host) {
+				// What no authority vouches for, an authority need not be let issue.
+				if c := s.Certificate; c != nil && c.Verdict == "ok" && h.Served == nil {
+					h.Served = served(c.Issuer, c.Names, h.Name)
+				}
+			}
+		}
+	}
+	f.Zone.CAA.Mark = nil
+	if e := f.BIMI.Evidence; e != nil && e.Issuer != "" {
+		if ca := provider.ByIssuer(e.Issuer); ca != nil {
+			f.Zone.CAA.Mark = &zone.Served{Issuer: ca.Name, Domains: ca.Domains}
 		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // prove asks each name server of the zone for what the resolver could not get,
-// where the answer decides: whether mail can be delivered, and which policies
-// hold. Where all of them fail too, the fault is the domain's and not ours.
+// where the answer decides: whether mail can be delivered, which policies hold,
+// and who may issue certificates. Where all of them fail too, the fault is the domain's and not ours.
 func (a *Auditor) prove(ctx context.Context, f *Facts) {
 	if a.AskServer == nil || f.MX.NameServers.Zone == "" {
 		return
@@ -20,9 +20,23 @@ func (a *Auditor) prove(ctx context.Context, f *Facts) {
 			lookups = append(lookups, &s.Lookup)
 		}
 	}
+	for i := range f.Zone.CAA.Lookups {
+		lookups = append(lookups, &f.Zone.CAA.Lookups[i])
+	}
+	lookups = append(lookups, &f.MTASTS.Lookup, &f.TLSRPT.Lookup)
+	if f.BIMI.Lookup.Name.IsUnder(f.Domain) { // that of an inherited record is another domain's
+		lookups = append(lookups, &f.BIMI.Lookup)
+	}
+	for _, h := range f.DANE.Hosts {
+		lookups = append(lookups, &h.Lookup)
+	}
+	for _, h := range f.MX.Hosts {
+		lookups = append(lookups, &h.A, &h.AAAA)
+	}
 	var wg sync.WaitGroup
 	for _, l := range lookups {
-		if !l.Unknown() || l.Error.Kind != dns.ServFail && l.Error.Kind != dns.Timeout {
+		// The zone's servers can only speak of names in the zone.
+		if !l.Unknown() || !l.Name.IsUnder(f.MX.NameServers.Zone) || l.Error.Kind != dns.ServFail && l.Error.Kind != dns.Timeout {
 			continue
 		}
 		wg.Go(func() {

@@ -48,7 +48,7 @@ var senderTable = []senderProvider{
 		id: "google", name: "Google", title: "Email sender guidelines (Google)", url: "https://support.google.com/a/answer/81126",
 		requirements: []senderRequirement{
 			{id: "spf-or-dkim", since: "2024-02-01", judge: judgeEither},
-			{id: "ptr", since: "2024-02-01"},
+			{id: "ptr", since: "2024-02-01", judge: judgePTR},
 			{id: "tls", since: "2024-02-01"},
 			{id: "spam-rate", since: "2024-02-01"},
 			{id: "format", since: "2024-02-01"},
@@ -65,7 +65,7 @@ var senderTable = []senderProvider{
 		id: "yahoo", name: "Yahoo", title: "Sender Best Practices (Yahoo Sender Hub)", url: "https://senders.yahooinc.com/best-practices/",
 		requirements: []senderRequirement{
 			{id: "spf-or-dkim", since: "2024-02", judge: judgeEither},
-			{id: "ptr", since: "2024-02"},
+			{id: "ptr", since: "2024-02", judge: judgePTR},
 			{id: "spam-rate", since: "2024-02"},
 			{id: "format", since: "2024-02"},
 			{id: "spf", bulk: true, since: "2024-02", judge: judgeSPF},
@@ -157,6 +157,36 @@ func judgeAlignment(f *Facts) senderVerdict {
 		return v
 	}
 	return senderVerdict{Status: senderInvisible}
+}
+
+// judgePTR asks for a reverse name that leads back, of each address that is known
+// to send. Where none is known, a service sends, and names its own.
+func judgePTR(f *Facts) senderVerdict {
+	v := senderVerdict{Status: senderInvisible}
+	if f.Zone.Untold != nil {
+		v = senderVerdict{Status: senderUnknown, cause: check.CauseOf(f.Zone.Untold)}
+	}
+	for _, a := range f.Zone.Addresses {
+		if !a.Sends() {
+			continue
+		}
+		confirmed, unsure := a.Confirmed()
+		switch {
+		case a.PTR.Absent():
+			return senderVerdict{Status: senderFail, rule: "ptr-missing"}
+		case a.PTR.Unknown():
+			v = senderVerdict{Status: senderUnknown, cause: check.CauseOf(a.PTR.Error)}
+		case len(confirmed) > 0:
+			if v.Status == senderInvisible {
+				v.Status = senderPass
+			}
+		case unsure != nil:
+			v = senderVerdict{Status: senderUnknown, cause: check.CauseOf(unsure)}
+		default:
+			return senderVerdict{Status: senderFail, rule: "ptr-not-confirmed"}
+		}
+	}
+	return v
 }
 
 // senderRequirements is the table filled in for a domain; empty for one that

@@ -72,7 +72,7 @@ func (a *Auditor) compareServers(ctx context.Context, f *Facts) Servers {
 			host := &n.Hosts[k]
 			rec.Answers[k] = ServerAnswer{Server: host.Name}
 			if host.Error != "" {
-				rec.Answers[k].Error = &dns.Error{Name: rec.Name, Type: dns.TypeTXT, Kind: dns.Kind(host.Error), Server: host.Name.String()}
+				rec.Answers[k].Error = &dns.Error{Name: rec.Name, Type: rec.qtype(), Kind: dns.Kind(host.Error), Server: host.Name.String()}
 				continue
 			}
 			wg.Go(func() { a.askOne(ctx, &rec.Answers[k], host.Addresses, rec) })
@@ -87,9 +87,14 @@ func (f *Facts) decisive() []ServerRecord {
 	list := []ServerRecord{
 		{Standard: check.SPF, Name: f.Domain},
 		{Standard: check.DMARC, Name: f.Domain.Child("_dmarc")},
+		{Standard: check.MX, Name: f.Domain},
+		{Standard: check.MTASTS, Name: f.Domain.Child("_mta-sts")},
+		{Standard: check.TLSRPT, Name: f.Domain.Child("_smtp._tls")},
+		{Standard: check.BIMI, Name: f.Domain.Child("default._bimi")},
 	}
+	others := len(list)
 	for _, s := range f.DKIM.Selectors {
-		if s.FoundBy == dkim.ByWildcard || s.Status == dkim.StatusUnknown || len(list) == maxKeys+2 {
+		if s.FoundBy == dkim.ByWildcard || s.Status == dkim.StatusUnknown || len(list) == maxKeys+others {
 			continue
 		}
 		list = append(list, ServerRecord{Standard: check.DKIM, Name: s.Owner()})
@@ -97,12 +102,20 @@ func (f *Facts) decisive() []ServerRecord {
 	return list
 }
 
+// qtype is the type of record that decides.
+func (r *ServerRecord) qtype() dns.Type {
+	if r.Standard == check.MX {
+		return dns.TypeMX
+	}
+	return dns.TypeTXT
+}
+
 func (a *Auditor) askOne(ctx context.Context, to *ServerAnswer, addrs []netip.Addr, rec *ServerRecord) {
 	if len(addrs) == 0 {
-		to.Error = &dns.Error{Name: rec.Name, Type: dns.TypeTXT, Kind: dns.Network, Detail: "the server has no address"}
+		to.Error = &dns.Error{Name: rec.Name, Type: rec.qtype(), Kind: dns.Network, Detail: "the server has no address"}
 		return
 	}
-	ans, err := a.AskServer(ctx, addrs[0], rec.Name, dns.TypeTXT)
+	ans, err := a.AskServer(ctx, addrs[0], rec.Name, rec.qtype())
 	if err != nil {
 		to.Error = err
 		return
@@ -110,6 +123,9 @@ func (a *Auditor) askOne(ctx context.Context, to *ServerAnswer, addrs []netip.Ad
 	var texts []string
 	for _, r := range ans.Records {
 		text := r.Text()
+		if rec.Standard == check.MX {
+			text = r.Data
+		}
 		if rec.Standard == check.SPF && !strings.HasPrefix(strings.ToLower(text), "v=spf1") {
 			continue // verification tokens come and go, and decide nothing
 		}
@@ -121,6 +137,13 @@ func (a *Auditor) askOne(ctx context.Context, to *ServerAnswer, addrs []netip.Ad
 		texts = []string{"CNAME " + ans.Chain[0].String()}
 	}
 	to.Text = strings.Join(texts, "\n")
+}
+
+// published tells whether any server has a record of the standard.
+func (s *Servers) published(standard check.Standard) bool {
+	return slices.ContainsFunc(s.Records, func(r ServerRecord) bool {
+		return r.Standard == standard && slices.ContainsFunc(r.Answers, func(a ServerAnswer) bool { return a.Text != "" })
+	})
 }
 
 // versions groups the servers by what they say; one group means agreement.

@@ -97,6 +97,7 @@ type Record struct {
 	Pref    uint16     `json:"-"` // MX preference; SRV priority
 	SRV     *SRV       `json:"-"`
 	TLSA    *TLSA      `json:"-"`
+	CAA     *CAA       `json:"-"`
 	SOA     *SOA       `json:"-"`
 }
 
@@ -112,6 +113,18 @@ type TLSA struct {
 	Usage, Selector, Matching uint8
 	Data                      []byte
 }
+
+// CAA is a CAA record (RFC 8659 §4.1): whether a certification authority may
+// issue, or whom it tells. Tag and Value are as published, raw octets.
+type CAA struct {
+	Flags uint8
+	Tag   string
+	Value string
+}
+
+// Critical tells whether an authority that does not know the tag must refuse to
+// issue (RFC 8659 §4.1): bit 0, the most significant one.
+func (c *CAA) Critical() bool { return c.Flags&0x80 != 0 }
 
 // SOA is the part of a SOA record that an audit needs.
 type SOA struct {

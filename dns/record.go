@@ -125,6 +125,8 @@ func recordOf(rr mdns.RR) Record {
 		r.SRV = &SRV{Priority: rr.Priority, Weight: rr.Weight, Port: rr.Port}
 	case *mdns.TLSA:
 		r.TLSA = &TLSA{Usage: rr.Usage, Selector: rr.Selector, Matching: rr.MatchingType, Data: unhex(rr.Certificate)}
+	case *mdns.CAA:
+		r.CAA = &CAA{Flags: rr.Flag, Tag: unescape(rr.Tag), Value: unescape(rr.Value)}
 	case *mdns.SOA:
 		r.SOA = &SOA{MName: nameOf(rr.Ns), RName: nameOf(rr.Mbox), Serial: rr.Serial, Minimum: rr.Minttl}
 	}
@@ -153,6 +155,8 @@ func cutShort(rr mdns.RR) bool {
 		return rr.Ns == "" || rr.Mbox == ""
 	case *mdns.TLSA:
 		return rr.Certificate == ""
+	case *mdns.CAA:
+		return rr.Tag == "" // RFC 8659 §4.1: of one octet at least
 	}
 	return false
 }

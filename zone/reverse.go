@@ -117,9 +117,9 @@ func (a *Address) ask(ctx context.Context, r dns.Resolver) {
 	wg.Wait()
 }
 
-// confirmed are the names that lead back to the address (RFC 8601 §2.7.3).
+// Confirmed are the names that lead back to the address (RFC 8601 §2.7.3).
 // unsure is why there may be more, nil when there are not.
-func (a *Address) confirmed() (names []dns.Name, unsure error) {
+func (a *Address) Confirmed() (names []dns.Name, unsure error) {
 	for i := range a.Names {
 		n := &a.Names[i]
 		if n.Forward.Unknown() {
@@ -135,8 +135,8 @@ func (a *Address) confirmed() (names []dns.Name, unsure error) {
 	return names, unsure
 }
 
-// sends tells whether the address is known to send.
-func (a *Address) sends() bool { return a.Role != Takes }
+// Sends tells whether the address is known to send.
+func (a *Address) Sends() bool { return a.Role != Takes }
 
 // generic tells whether a name looks like one that a network made out of the
 // address, as dial-up lines and unnamed virtual machines have.

@@ -64,7 +64,7 @@ After:
 			if !a.PTR.Found() {
 				return
 			}
-			names, unsure := a.confirmed()
+			names, unsure := a.Confirmed()
 			switch {
 			case len(names) > 0:
 			case unsure != nil:
@@ -95,7 +95,7 @@ After:
 		},
 		Applies: anyAddress,
 		Run: each(func(a *Address, r *check.Reporter) {
-			if a.sends() && len(a.Names) > 1 {
+			if a.Sends() && len(a.Names) > 1 {
 				r.Report(a.finding(check.Params{"Count": len(a.Names), "Names": a.nameText()}))
 			}
 		}),
@@ -121,7 +121,7 @@ After:
 		},
 		Applies: anyAddress,
 		Run: each(func(a *Address, r *check.Reporter) {
-			if !a.sends() || len(a.Names) == 0 {
+			if !a.Sends() || len(a.Names) == 0 {
 				return
 			}
 			for _, n := range a.Names {
@@ -148,17 +148,17 @@ Before: the server says localhost.localdomain, the PTR record mail.example.com.
 After: both say mail.example.com.`,
 		},
 		Applies: func(f *Facts) bool {
-			return slices.ContainsFunc(f.Addresses, func(a *Address) bool { return a.sends() && a.Host != "" })
+			return slices.ContainsFunc(f.Addresses, func(a *Address) bool { return a.Sends() && a.Host != "" })
 		},
 		Run: each(func(a *Address, r *check.Reporter) {
-			if !a.sends() || a.Host == "" || !a.PTR.Found() {
+			if !a.Sends() || a.Host == "" || !a.PTR.Found() {
 				return
 			}
 			if a.HELO == "" {
-				r.Unknown(check.Cause{Code: "smtp-not-measured"})
+				r.Unknown(check.Cause{Code: "helo-not-met", Params: check.Params{"Address": a.IP.String(), "Host": a.Host.String()}})
 				return
 			}
-			names, unsure := a.confirmed()
+			names, unsure := a.Confirmed()
 			switch {
 			case slices.Contains(names, a.HELO):
 			case unsure != nil:

@@ -12,7 +12,9 @@ import (
 )
 
 // Setup keys: named and senders (addresses), hosts ("mx1.example.com=5.6.7.8,2a01::1 …"), untold (yes: there may be
-// more of them), helo ("5.6.7.8=mx1.example.com": what the host there calls itself).
+// more of them), helo ("5.6.7.8=mx1.example.com": what the host there calls itself),
+// random (yes: somebody asked below a name that nobody made), served ("mx1.example.com=ca.example …", "=*ca.example" for a
+// wildcard: whose certificate a host shows), mark (whose mark certificate is in use), proven (yes: CAA fails at each server).
 func TestRules(t *testing.T) {
 	ruletest.Run(t, Rules, func(t *testing.T, c *ruletest.Case) *Facts {
 		known := Known{Senders: addrs(t, strings.Fields(c.Setup["senders"]))}
@@ -23,14 +25,38 @@ func TestRules(t *testing.T) {
 		if c.Setup["untold"] == "yes" {
 			known.Untold = &dns.Error{Name: dns.Name(c.Domain()), Type: dns.TypeTXT, Kind: dns.ServFail, Detail: "SERVFAIL"}
 		}
-		f, err := Gather(t.Context(), dnstest.New(t, c.Zone()), dns.Name(c.Domain()), Options{
+		world := dnstest.New(t, c.Zone())
+		f, err := Gather(t.Context(), world, dns.Name(c.Domain()), Options{
 			Named: addrs(t, strings.Fields(c.Setup["named"])),
 			Known: func(context.Context) Known { return known },
+			Random: func(ctx context.Context) dns.Lookup {
+				if c.Setup["random"] == "" {
+					return dns.Lookup{}
+				}
+				return dns.Ask(ctx, world, dns.Name("_dmarc.nobody."+c.Domain()), dns.TypeTXT)
+			},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		f.Profile = c.Profile()
+		for _, s := range strings.Fields(c.Setup["served"]) {
+			name, ca, _ := strings.Cut(s, "=")
+			ca, wild := strings.CutPrefix(ca, "*")
+			for _, h := range f.CAA.Hosts {
+				if h.Name == dns.Name(name) {
+					h.Served = &Served{Issuer: "CA", Domains: []string{ca}, Wildcard: wild}
+				}
+			}
+		}
+		if ca := c.Setup["mark"]; ca != "" {
+			f.CAA.Mark = &Served{Issuer: "CA", Domains: []string{ca}}
+		}
+		for i := range f.CAA.Lookups {
+			if l := &f.CAA.Lookups[i]; l.Unknown() {
+				l.Error.Authoritative = c.Setup["proven"] == "yes"
+			}
+		}
 		for _, h := range strings.Fields(c.Setup["helo"]) {
 			ip, name, _ := strings.Cut(h, "=")
 			for _, a := range f.Addresses {

@@ -12,6 +12,7 @@ package zone
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/postseal/postseal/check"
@@ -26,6 +27,14 @@ type Facts struct {
 	Addresses []*Address `json:"addresses"` // with their reverse names
 	Over      int        `json:"over"`      // addresses beyond the cap, not asked
 	Untold    error      `json:"-"`         // why there may be more addresses, nil when there are not
+
+	CAA      CAA      `json:"caa"`
+	SRV      SRV      `json:"srv"`
+	Wildcard Wildcard `json:"wildcard"`
+
+	// Unvalidated is why answers without the AD bit may be secure all the same;
+	// set by the audit, nil where the resolver is known to validate.
+	Unvalidated error `json:"-"`
 }
 
 // Known is what other standards tell. Gather asks for it when it needs it.
@@ -47,6 +56,13 @@ type Options struct {
 
 	// Known waits for MX and SPF; nil means that nothing is known of them.
 	Known func(context.Context) Known
+
+	// Own tells hosts that the domain's owner can speak for; nil: those below the domain.
+	Own func(dns.Name) bool
+
+	// Random waits for a question that somebody put below a name that nobody
+	// made, itself right below the domain; nil means that none was put.
+	Random func(context.Context) dns.Lookup
 }
 
 // Gather asks at once what needs no other answer, and for reverse names when
@@ -63,9 +79,18 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, opts Options) 
 		f.Untold = known.Untold
 		f.reverse(ctx, r, opts.Named, known)
 	})
+	own := opts.Own
+	if own == nil {
+		own = func(n dns.Name) bool { return n.IsUnder(domain) }
+	}
+	wg.Go(func() { f.gatherCAA(ctx, r, own) })
+	wg.Go(func() { f.gatherSRV(ctx, r) })
+	if opts.Random != nil {
+		wg.Go(func() { f.gatherWildcard(ctx, r, opts.Random) })
+	}
 	wg.Wait()
 	return f, ctx.Err()
 }
 
 // Rules judge Facts, in report order.
-var Rules = reverseRules
+var Rules = slices.Concat(reverseRules, wildcardRules, caaRules, srvRules)

@@ -1,0 +1,120 @@
+package zone
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/postseal/postseal/dns"
+)
+
+// services are where mail programs look for submission and mailboxes, with the
+// port that everybody else expects (RFC 6186 §3, RFC 8314 §5.1).
+var services = []struct {
+	name string
+	port uint16
+}{
+	{"_submissions", 465}, {"_submission", 587}, {"_imaps", 993}, {"_imap", 143}, {"_pop3s", 995}, {"_pop3", 110},
+}
+
+// maxTargets bounds the hosts of all services whose addresses are looked up.
+const maxTargets = 10
+
+// SRV is what the domain tells mail programs.
+type SRV struct {
+	// Node is SRV at _tcp: where that name does not exist, nothing stands below
+	// it (RFC 8020) and no service was asked for.
+	Node     dns.Lookup `json:"node"`
+	Services []*Service `json:"services"`
+	Targets  []*Target  `json:"targets"` // the hosts named, each once
+	Over     int        `json:"over"`    // hosts beyond the cap
+}
+
+// Service is one service and its records.
+type Service struct {
+	Name   string     `json:"name"` // "_submissions"
+	Port   uint16     `json:"port"` // that it has everywhere else
+	Lookup dns.Lookup `json:"lookup"`
+}
+
+// Target is one host that a service names.
+type Target struct {
+	Host dns.Name   `json:"host"`
+	A    dns.Lookup `json:"a"`
+	AAAA dns.Lookup `json:"aaaa"`
+}
+
+// Endpoint is a host and port where a service is said to be.
+type Endpoint struct {
+	Service string
+	Host    dns.Name
+	Port    uint16
+}
+
+// Endpoints are the hosts and ports that SRV records name, in the order of the
+// services.
+func (s *SRV) Endpoints() []Endpoint {
+	var list []Endpoint
+	for _, v := range s.Services {
+		for _, rec := range v.offers() {
+			e := Endpoint{Service: v.Name, Host: rec.Host, Port: rec.SRV.Port}
+			if !slices.Contains(list, e) {
+				list = append(list, e)
+			}
+		}
+	}
+	return list
+}
+
+// offers are the records that name a host.
+func (v *Service) offers() []dns.Record {
+	var list []dns.Record
+	for _, rec := range v.Lookup.Records() {
+		if rec.SRV != nil && rec.Host != dns.Root && rec.Host != "" {
+			list = append(list, rec)
+		}
+	}
+	return list
+}
+
+// declined tells whether the records say that the service is not offered.
+func (v *Service) declined() bool { return v.Lookup.Found() && len(v.offers()) == 0 }
+
+func (s *SRV) service(name string) *Service {
+	i := slices.IndexFunc(s.Services, func(v *Service) bool { return v.Name == name })
+	return s.Services[i]
+}
+
+func (f *Facts) gatherSRV(ctx context.Context, r dns.Resolver) {
+	s := &f.SRV
+	s.Services, s.Targets = []*Service{}, []*Target{}
+	tcp := f.Domain.Child("_tcp")
+	s.Node = dns.Ask(ctx, r, tcp, dns.TypeSRV)
+	// An alias's end that does not exist says nothing of names below the alias.
+	none := s.Node.State == dns.StateNXDomain && len(s.Node.Answer.Chain) == 0
+	var wg sync.WaitGroup
+	for _, v := range services {
+		one := &Service{Name: v.name, Port: v.port, Lookup: dns.Lookup{Name: tcp.Child(v.name), Type: dns.TypeSRV}}
+		s.Services = append(s.Services, one)
+		if none {
+			one.Lookup.State, one.Lookup.Answer = dns.StateNXDomain, s.Node.Answer
+			continue
+		}
+		wg.Go(func() { one.Lookup = dns.Ask(ctx, r, one.Lookup.Name, dns.TypeSRV) })
+	}
+	wg.Wait()
+	for _, e := range s.Endpoints() {
+		if e.Host.Check() != nil || slices.ContainsFunc(s.Targets, func(t *Target) bool { return t.Host == e.Host }) {
+			continue
+		}
+		if len(s.Targets) == maxTargets {
+			s.Over++
+			continue
+		}
+		t := &Target{Host: e.Host}
+		s.Targets = append(s.Targets, t)
+		wg.Go(func() { t.A = dns.Ask(ctx, r, t.Host, dns.TypeA) })
+		wg.Go(func() { t.AAAA = dns.Ask(ctx, r, t.Host, dns.TypeAAAA) })
+	}
+	wg.Wait()
+}
