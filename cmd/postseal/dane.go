@@ -326,6 +326,8 @@ func (v *daneHost) conclude(f *dane.Facts, h *dane.Host, l *locale.Localizer) {
 	}
 	failing := count("fails") > 0 || h.Lookup.Found() && count("no-tls") > 0
 	switch {
+	case h.Lookup.Absent() && h.SecureAddress == "no":
+		set("not-bound", "missing-unsigned", nil)
 	case h.Lookup.Absent():
 		set("not-bound", "missing", nil)
 	case !bound && unsure == nil && h.Secure == "no":
