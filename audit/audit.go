@@ -39,6 +39,7 @@ type Auditor struct {
 	Logos    bimi.Fetcher    // nil: what BIMI records name is not fetched
 	Prober   starttls.Prober // nil: SMTP is not to be used
 	NoSMTP   string          // why Prober is nil: "disabled" or "offline"
+	Named    []NamedHost     // hosts to probe besides the mail hosts
 
 	// AskServer asks one name server; nil: name servers are not asked one by one.
 	AskServer func(ctx context.Context, server netip.Addr, name dns.Name, qtype dns.Type) (dns.Answer, error)
@@ -152,6 +153,11 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 		})
 		return err
 	})
+	if probe != nil {
+		for _, h := range a.Named {
+			g.Go(func() error { return h.add(ctx, r, probe) })
+		}
+	}
 	g.Go(func() (err error) {
 		defer close(spfDone)
 		f.SPF, err = spf.Gather(ctx, r, req.Domain)

@@ -126,6 +126,7 @@ func (s *session) login(l *Login) *end {
 	}
 	s.hide = &secrets{}
 	s.hide.add(string(l.Secret))
+	s.hide.add("\x00" + l.User + "\x00" + string(l.Secret)) // the form that a server would repeat
 	x := exchange{login: l, mechanism: mech, host: s.out.Host.String(), port: s.out.Port,
 		plus: slices.Contains(s.out.AuthAfterTLS, "SCRAM-SHA-256-PLUS"), binding: binding}
 	rep, e := s.converse(&x)

@@ -62,7 +62,6 @@ func (s *Session) down() bool { return s.Status == "refused" || s.silentTwice() 
 // where nothing answered.
 type Control struct {
 	Host dns.Name
-	Port uint16 // 0: 25
 	// Addresses looks the host up. It is called at most once.
 	Addresses func(context.Context) []netip.Addr
 }

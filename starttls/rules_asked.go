@@ -1,6 +1,10 @@
 package starttls
 
-import "github.com/postseal/postseal/check"
+import (
+	"strings"
+
+	"github.com/postseal/postseal/check"
+)
 
 // askedRules judge the tests that a user asks for on servers of their own.
 var askedRules = []check.Rule[*Facts]{
@@ -170,11 +174,17 @@ func tested(name string, bad func(*Test) bool) func(*Facts, *check.Reporter) {
 					find.Variant = "proof"
 				}
 				r.Report(*find)
-			case t.Outcome != "accepted" && t.Outcome != "refused":
+			case t.Outcome != "accepted" && t.Outcome != "refused", t.atMail():
 				r.Unknown(t.cause(s))
 			}
 		}
 	}
+}
+
+// atMail tells that the sender was refused already: of the recipient, that the
+// test is about, nothing is known.
+func (t *Test) atMail() bool {
+	return (t.Name == TestRelay || t.Name == TestRecipient) && strings.HasPrefix(t.Command, "MAIL ")
 }
 
 // cause is why a test came to no answer.

@@ -359,8 +359,11 @@ func smallSize(s *Session) (line string, size int) {
 // that would have been made, "" where there is none.
 func notTested(test string) func(*Facts, *check.Reporter) {
 	return func(f *Facts, r *check.Reporter) {
+		if asked(test)(f) {
+			return
+		}
 		for _, s := range f.sessions(port25) {
-			if s.reached(StepEHLO) && s.test(test) == nil {
+			if s.reached(StepEHLO) {
 				r.Report(check.Finding{Subject: f.Domain.String(), Params: check.Params{"Domain": f.Domain.String()}})
 				return
 			}

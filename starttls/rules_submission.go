@@ -170,8 +170,13 @@ After, elsewhere:
 
     postseal starttls smtp.example.com:587      (measured)`,
 		},
-		Applies: func(f *Facts) bool { return len(f.namedSubmission()) > 0 },
+		Applies: func(f *Facts) bool { return len(f.Named) > 0 },
 		Run: func(f *Facts, r *check.Reporter) {
+			for _, h := range f.Named {
+				if len(h.Sessions) == 0 {
+					r.Unknown(check.Cause{Code: "smtp-named-no-address", Params: check.Params{"Host": h.Name.String()}})
+				}
+			}
 			for _, s := range f.sessions(submission) {
 				if s.reached(StepConnected) || s.Status == "refused" {
 					return

@@ -52,6 +52,42 @@ func (r *Run) AddNamed(host dns.Name, addrs []netip.Addr, ports []uint16) {
 	r.add(r.named, host, addrs, ports)
 }
 
+// Look holds a session with one port of one host at each address, and makes the
+// tests at the first of them that answers. What port 25 shows goes to
+// Facts.Hosts, any other port to Facts.Named.
+func Look(ctx context.Context, p *SMTPProber, host dns.Name, addrs []netip.Addr, port uint16, tests Tests, allowPrivate bool) *Facts {
+	r := Start(ctx, p, allowPrivate)
+	list := r.named
+	if port == 25 {
+		list = r.hosts
+	}
+	var held []*Session
+	var rest []netip.Addr
+	made := tests.None()
+	for i, a := range addrs {
+		if made || i >= maxAddresses || special.Block(a) != "" && !allowPrivate {
+			rest = append(rest, a)
+			continue
+		}
+		s := p.Test(ctx, Target{Host: host, Addr: a, Port: port}, tests)
+		made = s.reached(StepGreeted)
+		held = append(held, s)
+	}
+	if !made && len(held) > 0 {
+		held[0].leftOver(tests)
+	}
+	r.add(list, host, rest, []uint16{port})
+	r.mu.Lock()
+	list[host].Sessions = append(list[host].Sessions, held...)
+	r.mu.Unlock()
+	f := r.Wait(nil)
+	f.Domain = host
+	if port != 25 {
+		f.NoHosts = OtherPort
+	}
+	return f
+}
+
 func (r *Run) add(hosts map[dns.Name]*Host, host dns.Name, addrs []netip.Addr, ports []uint16) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -60,9 +60,28 @@ func (p *SMTPProber) Test(ctx context.Context, t Target, tests Tests) *Session {
 	out := p.measure(ctx, t, &left)
 	if left.Injection && out.reached(StepConnected) {
 		out.Tests = append(out.Tests, p.inject(ctx, t, out))
+		left.Injection = false
+	}
+	if out.reached(StepGreeted) {
+		out.leftOver(left)
 	}
 	p.learn(out)
 	return out
+}
+
+// leftOver notes the tests that the session did not come to.
+func (s *Session) leftOver(t Tests) {
+	for _, left := range []struct {
+		name  string
+		asked bool
+	}{
+		{TestTLSRequired, t.TLSRequired}, {TestVerify, t.Verify != ""}, {TestRecipient, t.Recipient != ""},
+		{TestRelay, t.RelayTo != ""}, {TestLogin, t.Login != nil}, {TestInjection, t.Injection},
+	} {
+		if left.asked {
+			s.Tests = append(s.Tests, Test{Name: left.name, Outcome: "not-run", Reason: "not-reached"})
+		}
+	}
 }
 
 func (s *session) tested(name, command string, rep reply, e *end) *end {

@@ -61,6 +61,8 @@ func newAuditCmd(s *streams) *cobra.Command {
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	o.net.add(cmd)
+	o.net.smtp.add(cmd)
+	o.net.smtp.addHosts(cmd)
 	o.out.add(cmd)
 	o.gate.add(cmd)
 	cmd.Flags().StringVarP(&o.file, "file", "f", "", "read domains from `FILE`, one a line (- is standard input)")

@@ -40,6 +40,7 @@ type netFlags struct {
 	noSMTP       bool
 	tlsVersions  string
 	helo         string
+	smtp         smtpFlags
 	timeout      time.Duration
 
 	changed func(flag string) bool // tells whether the user gave a flag
@@ -117,6 +118,9 @@ func (f *netFlags) openWith(now func() time.Time, c clients) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.smtp.patient && f.changed != nil && !f.changed("timeout") {
+		f.timeout = max(f.timeout, patientTimeout)
+	}
 	w := &world{record: f.record, timeout: f.timeout, now: now}
 	if f.timeout <= 0 {
 		return nil, usage("--timeout must be more than zero")
@@ -172,9 +176,11 @@ func (f *netFlags) openWith(now func() time.Time, c clients) (*world, error) {
 	case offline:
 		w.auditor.NoSMTP = "offline"
 	default:
-		w.auditor.Prober = starttls.NewProber(starttls.Config{
-			Dialer: w.dialer, Roots: c.roots, HELO: f.helo, Now: w.now, Tape: w.tape, Level: level,
-		})
+		probe := starttls.Config{Dialer: w.dialer, Roots: c.roots, HELO: f.helo, Now: w.now, Tape: w.tape, Level: level}
+		if err := f.smtp.open(w, &probe); err != nil {
+			return nil, err
+		}
+		w.auditor.Prober = starttls.NewProber(probe)
 	}
 	return w, nil
 }
