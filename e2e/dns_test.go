@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -21,6 +22,10 @@ type zone struct {
 	text   string // records, owners relative to origin; SOA and NS are added
 	signed bool
 	badDS  bool // the parent publishes a DS of no key of the zone
+
+	policy string // of Knot: "" for NSEC, else nsec3 or opt-out
+	island bool   // the parent publishes no DS
+	ds     string // published by the parent; the text is a whole zone, signed already
 }
 
 // startDNS starts Knot with the zones below example., example. itself and a root,
@@ -40,8 +45,11 @@ func startDNS(t *testing.T, dir string, zones []zone, more string) {
 			if z.badDS {
 				ds = otherDS(ds)
 			}
-			top.text += ds
+			if !z.island {
+				top.text += ds
+			}
 		}
+		top.text += z.ds
 		writeZone(t, knot, z)
 	}
 	root.text += makeKey(t, conf, top.origin)
@@ -74,6 +82,19 @@ policy:
     manual: on
     single-type-signing: on
     algorithm: ecdsap256sha256
+  - id: nsec3
+    manual: on
+    single-type-signing: on
+    algorithm: ecdsap256sha256
+    nsec3: on
+    nsec3-iterations: 0
+  - id: opt-out
+    manual: on
+    single-type-signing: on
+    algorithm: ecdsap256sha256
+    nsec3: on
+    nsec3-iterations: 0
+    nsec3-opt-out: on
 template:
   - id: default
     storage: %[1]s
@@ -84,7 +105,7 @@ zone:
 	for _, z := range zones {
 		fmt.Fprintf(&b, "  - domain: %s\n    file: %s\n", z.origin, zoneFile(z.origin))
 		if z.signed {
-			b.WriteString("    dnssec-signing: on\n    dnssec-policy: one-key\n")
+			fmt.Fprintf(&b, "    dnssec-signing: on\n    dnssec-policy: %s\n", cmp.Or(z.policy, "one-key"))
 		}
 	}
 	return write(t, b.String(), dir, "knot.conf")
@@ -98,6 +119,10 @@ func zoneFile(origin string) string {
 }
 
 func writeZone(t *testing.T, dir string, z zone) {
+	if z.ds != "" {
+		write(t, z.text, dir, zoneFile(z.origin))
+		return
+	}
 	write(t, fmt.Sprintf("$ORIGIN %s\n$TTL 3600\n@ SOA ns1.nic.example. hostmaster.nic.example. 2026112301 7200 3600 1209600 900\n"+
 		"@ NS ns1.nic.example.\n@ NS ns2.nic.example.\n%s", z.origin, z.text), dir, zoneFile(z.origin))
 }

@@ -269,3 +269,26 @@ func (z *signedZone) signed(set []mdns.RR) []mdns.RR {
 	}
 	return append(slices.Clone(set), sig)
 }
+
+// Text is a zone with its signatures and proofs, for another server to serve.
+func (t *Tree) Text(origin string) string {
+	z := t.zones[dns.FromPresentation(origin)]
+	var b strings.Builder
+	write := func(set []mdns.RR) {
+		for _, r := range z.signed(set) {
+			b.WriteString(r.String() + "\n")
+		}
+	}
+	write(z.sets[z.name][mdns.TypeSOA])
+	for n, sets := range z.sets {
+		for rrtype, set := range sets {
+			if n != z.name || rrtype != mdns.TypeSOA {
+				write(set)
+			}
+		}
+	}
+	for _, r := range z.chain {
+		write([]mdns.RR{r})
+	}
+	return b.String()
+}
