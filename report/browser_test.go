@@ -5,6 +5,8 @@ package report
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -261,5 +263,41 @@ func (b *browser) screenshots(t *testing.T, base string) {
 		if err := os.WriteFile(base+"."+shot.name+".png", png, 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestAssetsInBrowser: style and script beside the page are taken, and still
+// nothing else.
+func TestAssetsInBrowser(t *testing.T) {
+	dir := t.TempDir()
+	if err := WriteAssets(filepath.Join(dir, "look")); err != nil {
+		t.Fatal(err)
+	}
+	d := fixture(t, "typical", "en")
+	path := filepath.Join(dir, "page.html")
+	if err := os.WriteFile(path, []byte(htmlOf(t, d, HTMLOptions{Assets: "./look"})), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	defer server.Close()
+	b := openBrowser(t)
+	for _, at := range []string{server.URL + "/page.html", fileURL(path)} {
+		b.mu.Lock()
+		b.trouble = nil
+		b.mu.Unlock()
+		b.do(t, "opening", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(at), chromedp.Sleep(300*time.Millisecond))
+		if grid := eval[string](t, b, `getComputedStyle(document.querySelector(".hero")).display`); grid != "grid" {
+			t.Errorf("%s: the style was not taken: display is %s", at, grid)
+		}
+		if hidden := eval[bool](t, b, `document.getElementById("theme").hidden`); hidden {
+			t.Errorf("%s: the script did not run", at)
+		}
+		b.mu.Lock()
+		for _, s := range b.trouble {
+			if !strings.Contains(s, "favicon") {
+				t.Errorf("%s: %s", at, s)
+			}
+		}
+		b.mu.Unlock()
 	}
 }

@@ -9,7 +9,10 @@ import (
 	"html/template"
 	"io"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/postseal/postseal/check"
@@ -28,6 +31,10 @@ type HTMLOptions struct {
 	// Formats are the ways in which the page writes down the records to publish;
 	// without any they stand there as lines of a zone file.
 	Formats []RecordFormat
+	// Assets is the relative URL of the folder that WriteAssets filled; with it a
+	// page has no style and no script of its own, as servers ask that allow only
+	// files of their own. "" writes them into the page.
+	Assets string
 }
 
 // RecordFormat writes records for where they go: a provider's form, a tool.
@@ -161,6 +168,7 @@ type frame struct {
 	CSP      string
 	Style    template.CSS
 	Script   template.JS
+	Assets   string // the folder of the style and the script, with its final slash; "" where they are in the page
 	Tool     string
 	Home     string // link to the index, "" for none
 	Data     string // link to the JSON beside the page, "" for none
@@ -169,6 +177,32 @@ type frame struct {
 }
 
 func (f frame) language() locale.Lang { return f.Lang }
+
+// Names of the files that WriteAssets writes.
+const (
+	StyleFile  = "report.css"
+	ScriptFile = "report.js"
+)
+
+// WriteAssets writes the style and the script of all pages into a folder.
+func WriteAssets(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	all := newLook("base", "domain", "reports", "index", "end")
+	for name, text := range map[string]string{StyleFile: string(all.style), ScriptFile: string(all.script)} {
+		if err := writeFile(filepath.Join(dir, name), func(w io.Writer) error {
+			_, err := io.WriteString(w, text)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// besidePolicy allows what lies where the page lies.
+const besidePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'"
 
 // look is the one style and the one script of a page, with the policy that
 // allows these and nothing else: no image, font, frame, form or connection.
@@ -223,5 +257,9 @@ func newFrame(d *Document, opts HTMLOptions, a look) frame {
 	if d.Tool.ScoreVersion > 0 {
 		parts += " · " + w.t("tool.score") + " v" + itoa(d.Tool.ScoreVersion)
 	}
-	return frame{Lang: w.Lang, CSP: a.csp, Style: a.style, Script: a.script, Tool: parts, words: w}
+	f := frame{Lang: w.Lang, CSP: a.csp, Style: a.style, Script: a.script, Tool: parts, words: w}
+	if opts.Assets != "" {
+		f.Assets, f.CSP, f.Style, f.Script = strings.TrimSuffix(opts.Assets, "/")+"/", besidePolicy, "", ""
+	}
+	return f
 }

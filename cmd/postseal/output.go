@@ -26,6 +26,8 @@ type outputFlags struct {
 	color   string
 	verbose bool
 
+	assets string
+
 	suppressed bool // sarif: accepted findings too
 }
 
@@ -33,6 +35,7 @@ func (o *outputFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&o.format, "format", "text", "what standard output gets, a `FORMAT`: "+strings.Join(formatNames(), ", "))
 	fl.StringArrayVarP(&o.files, "output", "o", nil, "also write `FORMAT=PATH`; html=FOLDER/ gets an index and a page a domain (repeatable)")
+	fl.StringVar(&o.assets, "html-assets", "", "html: write style and script into `DIR` and link to them, for servers that allow none in the page")
 	fl.BoolVarP(&o.verbose, "verbose", "v", false, "text: show every finding, not only the most important")
 	fl.BoolVar(&o.suppressed, "sarif-suppressed", false, "sarif: put accepted findings in, marked as suppressed")
 	fl.StringVar(&o.color, "color", "auto", "colour the text `WHEN`: auto, always or never")
@@ -88,7 +91,11 @@ var formats = []format{
 	}},
 	{"json", func(w io.Writer, d *report.Document, _ *outputs) error { return report.WriteJSON(w, d) }},
 	{"html", func(w io.Writer, d *report.Document, o *outputs) error {
-		return report.WriteHTML(w, d, o.html())
+		opts, err := o.html(o.folder)
+		if err != nil {
+			return err
+		}
+		return report.WriteHTML(w, d, opts)
 	}},
 	{"ndjson", func(w io.Writer, d *report.Document, _ *outputs) error { return report.WriteNDJSON(w, d) }},
 	{"csv", func(w io.Writer, d *report.Document, _ *outputs) error { return report.WriteCSV(w, d) }},
@@ -138,6 +145,8 @@ type outputs struct {
 
 	suppressed bool
 	index      string // name of the first page of a folder, "" for the usual one
+	assets     string // folder for the style and script of pages, "" for in the page
+	folder     string // where the page that is being written lies
 }
 
 type outputFile struct {
@@ -153,7 +162,7 @@ func (o *outputFlags) open(s *streams, domains int) (*outputs, *locale.Localizer
 	if err != nil {
 		return nil, nil, err
 	}
-	out := &outputs{out: s.out, lang: l.Lang, words: l, suppressed: o.suppressed}
+	out := &outputs{out: s.out, lang: l.Lang, words: l, suppressed: o.suppressed, assets: o.assets}
 	if out.stdout, err = formatNamed(o.format); err != nil {
 		return nil, nil, err
 	}
@@ -161,6 +170,9 @@ func (o *outputFlags) open(s *streams, domains int) (*outputs, *locale.Localizer
 		return nil, nil, usage("--format html prints one domain; use -o html=FOLDER/ for %d", domains)
 	}
 	if out.files, err = o.openFiles(domains); err != nil {
+		return nil, nil, err
+	}
+	if err := o.checkAssets(out); err != nil {
 		return nil, nil, err
 	}
 	width, tty := s.tty()
@@ -281,25 +293,25 @@ func (o *outputs) exit(d *report.Document) error {
 	return exitWith(d.Exit)
 }
 
-// html are the options of pages.
-func (o *outputs) html() report.HTMLOptions {
-	return report.HTMLOptions{Lang: string(o.lang), Index: o.index, Formats: recordFormats(o.words)}
-}
-
 // write writes the files, each whole or not at all, and then standard output.
 func (o *outputs) write(d *report.Document) error {
 	var errs []error
 	for _, f := range o.files {
 		var err error
 		if f.folder {
-			_, err = report.WriteHTMLDir(f.path, d, o.html())
+			var opts report.HTMLOptions
+			if opts, err = o.html(f.path); err == nil {
+				_, err = report.WriteHTMLDir(f.path, d, opts)
+			}
 		} else {
+			o.folder = filepath.Dir(f.path)
 			err = atomicfile.Write(f.path, 0o644, func(w *os.File) error { return f.format.write(w, d, o) })
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("-o %s=%s: %w", f.format.name, f.path, plain(err)))
 		}
 	}
+	o.folder = ""
 	if err := o.stdout.write(o.out, d, o); err != nil {
 		errs = append(errs, err)
 	}
