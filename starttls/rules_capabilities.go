@@ -1,6 +1,7 @@
 package starttls
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -252,7 +253,7 @@ func numbers(version string) []int {
 	for part := range strings.SplitSeq(version, ".") {
 		n, err := strconv.Atoi(part)
 		if err != nil {
-			return out
+			n = math.MaxInt // more digits than any version has
 		}
 		out = append(out, n)
 	}
