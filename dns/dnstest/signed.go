@@ -43,14 +43,19 @@ type SignedZone struct {
 type Tree struct {
 	Addr netip.AddrPort
 
-	// Mutate, if set, changes a reply before it goes out.
-	Mutate func(q mdns.Question, m *mdns.Msg)
-
 	now     time.Time
 	zones   map[dns.Name]*signedZone
 	packets atomic.Int64
 	mu      sync.Mutex
 	counts  map[question]int
+	mutate  func(q mdns.Question, m *mdns.Msg)
+}
+
+// Mutate has f change each reply before it goes out.
+func (t *Tree) Mutate(f func(q mdns.Question, m *mdns.Msg)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.mutate = f
 }
 
 type signedZone struct {

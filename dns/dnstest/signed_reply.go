@@ -29,6 +29,7 @@ func (t *Tree) Reply(q *mdns.Msg, overTCP bool) *mdns.Msg {
 	name, qtype := dns.FromPresentation(asked.Name), asked.Qtype
 	t.mu.Lock()
 	t.counts[question{name, dns.Type(qtype)}]++
+	mutate := t.mutate
 	t.mu.Unlock()
 	for range 10 {
 		next, ok := t.step(m, name, qtype)
@@ -37,8 +38,8 @@ func (t *Tree) Reply(q *mdns.Msg, overTCP bool) *mdns.Msg {
 		}
 		name = next
 	}
-	if t.Mutate != nil {
-		t.Mutate(mdns.Question{Name: strings.ToLower(asked.Name), Qtype: qtype}, m)
+	if mutate != nil {
+		mutate(mdns.Question{Name: strings.ToLower(asked.Name), Qtype: qtype}, m)
 	}
 	do := false
 	if opt := q.IsEdns0(); opt != nil {
