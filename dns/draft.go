@@ -106,6 +106,53 @@ func (z *Zone) Leave(n Name, t Type) {
 	z.left[n] = append(z.left[n], t)
 }
 
+// Beside says that a draft's TXT records at a name are added to those that are
+// published, as a tool does that manages each record by itself. Of published
+// ones those stay whose beginning, up to an equals sign, the draft does not
+// have: its SPF record takes the place of another. It must not be called once
+// questions are asked.
+func (z *Zone) Beside(n Name) {
+	if z.beside == nil {
+		z.beside = map[Name]bool{}
+	}
+	z.beside[n] = true
+}
+
+// besides adds what stays to what a draft has. Where nobody can be asked, a
+// draft without a policy of its own at the name cannot tell that there is none.
+func (o *overlay) besides(ctx context.Context, n Name, s Step) (Step, error) {
+	live, err := o.ask(ctx, n, TypeTXT)
+	begins := func(r *Record) string {
+		head, _, _ := strings.Cut(r.Text(), "=")
+		if strings.EqualFold(head, "v") {
+			head, _, _ = strings.Cut(r.Text(), " ") // v=spf1
+			head, _, _ = strings.Cut(head, ";")
+		}
+		return strings.ToLower(head)
+	}
+	have := map[string]bool{}
+	policy := false
+	for i := range s.Records {
+		b := begins(&s.Records[i])
+		have[b] = true
+		policy = policy || strings.HasPrefix(b, "v=")
+	}
+	switch {
+	case err != nil && !policy:
+		return Step{}, err
+	case err != nil || live.answer == nil || live.answer.Status != Found || len(live.answer.Chain) > 0:
+		return s, nil
+	}
+	all := slices.Clone(s.Records)
+	for i := range live.answer.Records {
+		if r := live.answer.Records[i]; !have[begins(&r)] {
+			all = append(all, r)
+		}
+	}
+	s.Records = all
+	return s, nil
+}
+
 // leaves tells that a draft does not say what was asked.
 func (z *Zone) leaves(n Name, qtype Type, s Step) bool {
 	if n == z.Origin && slices.Contains(hosted, qtype) && s.Target == "" {
@@ -126,6 +173,9 @@ func (o *overlay) drafted(ctx context.Context, z *Zone, n Name, qtype Type, s St
 		}
 	}
 	if !z.leaves(n, qtype, s) {
+		if qtype == TypeTXT && z.partial && z.beside[n] && s.Status == Found && s.Target == "" {
+			return o.besides(ctx, n, s)
+		}
 		return s, nil
 	}
 	live, err := o.ask(ctx, n, qtype)

@@ -103,3 +103,16 @@ func TestZoneColumns(t *testing.T) {
 		}
 	}
 }
+
+// Cloudflare's resources are one record each: what other records say stays.
+func TestDraftBeside(t *testing.T) {
+	live := dnstest.New(t, published+"example.com. TXT \"site-verification=a\"\nexample.com. TXT \"other\"\n")
+	spf := draft(t, true, dns.Entry{Name: "example.com", Type: dns.TypeTXT, Strings: []string{"v=spf1 -all"}})
+	token := draft(t, true, dns.Entry{Name: "example.com", Type: dns.TypeTXT, Strings: []string{"site-verification=b"}})
+	spf.Beside("example.com")
+	token.Beside("example.com")
+	want{"example.com TXT": `found "v=spf1 -all" "site-verification=a" "other"`}.check(t, dns.Overlay([]*dns.Zone{spf}, live))
+	want{"example.com TXT": `found "site-verification=b" "v=spf1 ~all" "other"`}.check(t, dns.Overlay([]*dns.Zone{token}, live))
+	want{"example.com TXT": `found "v=spf1 -all"`}.check(t, dns.Overlay([]*dns.Zone{spf}, nil))
+	want{"example.com TXT": "error offline"}.check(t, dns.Overlay([]*dns.Zone{token}, nil))
+}

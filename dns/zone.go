@@ -21,6 +21,7 @@ type Zone struct {
 	draft   bool            // NewDraft: what it leaves unsaid is asked elsewhere
 	partial bool            // NewDraft: other names may exist
 	left    map[Name][]Type // NewDraft: what Leave names
+	beside  map[Name]bool   // NewDraft: what Beside names
 	nodes   map[Name]*node
 	records []Record
 	negTTL  time.Duration

@@ -170,6 +170,9 @@ func (s *Set) Drafts() []*dns.Zone {
 				continue
 			}
 			r.rec, made = &made[0], made[1:]
+			if r.System == "cloudflare" && r.Type == dns.TypeTXT {
+				draft.Beside(r.Name) // a resource is one record, not the whole set
+			}
 		}
 		for _, l := range z.Left {
 			draft.Leave(l.Name, l.Type)

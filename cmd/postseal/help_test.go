@@ -72,6 +72,10 @@ func TestExamples(t *testing.T) {
 		"m.eml":       "From: news@example.com\nDate: Tue, 14 Nov 2023 22:13:20 +0000\nSubject: Hello\n\nHello\n",
 		// the private key that RFC 8463 §A.2 prints
 		"keys/example.com.s202611a.pem": "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=\n", "keys/s1.private": "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=\n",
+		"config/example.com.yaml": "'':\n  type: TXT\n  value: v=spf1 -all\n",
+		"ir.json":                 `{"registrars":[],"domains":[{"name":"example.com","records":[{"type":"TXT","name":"@","target":"v=spf1 -all"}]}]}`,
+		"plan.json": `{"planned_values":{"root_module":{"resources":[{"address":"a","type":"aws_route53_record",` +
+			`"values":{"name":"example.com","type":"TXT","records":["v=spf1 -all"]}}]}}}`,
 		"tls-reports/one.json": tlsReport, "reports/one.xml": dmarcReport(t), "more.mbox": "From a\nContent-Type: text/xml\n\n" + dmarcReport(t),
 	} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {

@@ -48,8 +48,8 @@ func newLintCmd(s *streams) *cobra.Command {
 			"that cannot be read; 3 an audit that could not be carried out.",
 		Example: "  postseal lint example.com.zone\n" +
 			"  postseal lint --new-only --fail-on warning config/\n" +
-			"  dnscontrol print-ir | postseal lint --as dnscontrol -\n" +
-			"  terraform show -json plan | postseal lint --offline --domain example.com -",
+			"  postseal lint --as dnscontrol - < ir.json\n" +
+			"  postseal lint --offline --domain example.com plan.json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("no file given; see 'postseal lint --help'")
