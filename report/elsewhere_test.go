@@ -41,3 +41,14 @@ func TestNothingButFacts(t *testing.T) {
 		}
 	}
 }
+
+// TestNoRecordIsNotGood: checks that no stray TLSA record trips are no DANE.
+func TestNoRecordIsNotGood(t *testing.T) {
+	for state, want := range map[string]state{"nxdomain": stateNone, "nodata": stateNone, "found": stateOK, "unknown": stateOK} {
+		r := reportWith("dane", `{"hosts":[{"host":"mx","lookup":{"state":"`+state+`"}}]}`)
+		r.Results = []Result{{ID: "dane-wrong-owner", Standard: check.DANE, Status: check.Pass}}
+		if got := standings(r)[0].State; got != want {
+			t.Errorf("%s: got %v, want %v", state, got, want)
+		}
+	}
+}

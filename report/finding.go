@@ -145,7 +145,9 @@ func unknownViews(results []*Result) []unknownView {
 			at = len(views) - 1
 		}
 		views[at].Rules = append(views[at].Rules, ruleView{Escape(res.Title), res.ID})
-		views[at].Fold = len(views[at].Rules) > 4
+	}
+	for i := range views {
+		views[i].Fold = len(views[i].Rules) > 4 || len(views) > 2
 	}
 	return views
 }

@@ -7,7 +7,10 @@ import (
 )
 
 // formatView is all suggested records in one format.
-type formatView struct{ ID, Title, Text string }
+type formatView struct {
+	ID, Title, Text string
+	Tool            bool // not printed on paper, from which nobody copies
+}
 
 // formats writes the records down in every format there is. One that cannot
 // hold them is left out, as is a record of somebody else's zone.
@@ -34,7 +37,7 @@ func (p *domainPage) formats(r *Report, opts HTMLOptions, level detail) {
 		}
 	}
 	if len(zone) > 0 {
-		p.Formats = append(p.Formats, formatView{"as-zone", p.words.t("records.zone"), strings.Join(zone, "\n")})
+		p.Formats = append(p.Formats, formatView{"as-zone", p.words.t("records.zone"), strings.Join(zone, "\n"), false})
 	}
 	there := func(name string) ([]string, bool) { return textsAt(r, name) }
 	for _, f := range opts.Formats {
@@ -45,7 +48,7 @@ func (p *domainPage) formats(r *Report, opts HTMLOptions, level detail) {
 		if err != nil || text == "" {
 			continue
 		}
-		p.Formats = append(p.Formats, formatView{"as-" + f.Name, f.Title, escapeLines(strings.TrimRight(text, "\n"))})
+		p.Formats = append(p.Formats, formatView{"as-" + f.Name, f.Title, escapeLines(strings.TrimRight(text, "\n")), true})
 	}
 }
 

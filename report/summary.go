@@ -101,9 +101,26 @@ func standings(r *Report) []*standing {
 	for _, s := range list {
 		s.Elsewhere = elsewhere(r, s)
 		s.State = s.judge()
+		if s.Standard == check.DANE && s.State == stateOK && noTLSA(r) {
+			s.State = stateNone // nothing is wrong with records that are not there, and nothing good either
+		}
 	}
 	slices.SortStableFunc(list, func(a, b *standing) int { return standardOrder(a.Standard) - standardOrder(b.Standard) })
 	return list
+}
+
+// noTLSA tells that every mail host was looked at and has no TLSA record.
+func noTLSA(r *Report) bool {
+	v := factsOf[daneView](r, "dane")
+	if v == nil {
+		return false
+	}
+	for _, h := range v.Hosts {
+		if h == nil || h.Lookup.State != "nxdomain" && h.Lookup.State != "nodata" {
+			return false
+		}
+	}
+	return true
 }
 
 // elsewhere finds the worst consequence that stands below another standard's finding.
