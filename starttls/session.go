@@ -216,7 +216,18 @@ func (s *session) broken(err error, began time.Time, before int, limit time.Dura
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return &end{status: "temporary", detail: "the server closed the connection"}
 	}
+	if brokenTLS(err) {
+		return &end{status: "protocol", detail: err.Error()}
+	}
 	return &end{status: "network", detail: err.Error()}
+}
+
+// brokenTLS tells what crypto/tls makes of a server's records from what our own
+// network did to them: an alert, ours or theirs, or no record at all.
+func brokenTLS(err error) bool {
+	var record tls.RecordHeaderError
+	var op *net.OpError
+	return errors.As(err, &record) || errors.As(err, &op) && (op.Op == "local error" || op.Op == "remote error")
 }
 
 // greeting reads all of it before an octet is sent: who talks first is refused

@@ -1,5 +1,5 @@
-// Package hostile is, for tests, an HTTPS host that means harm: it answers every
-// request in one of the ways that exhaust a careless client. It counts what it
+// Package hostile is, for tests, an HTTPS host or a mail host that means harm: it
+// answers in one of the ways that exhaust a careless client. It counts what it
 // was able to send, which is how a test tells that a client stopped reading.
 package hostile
 
@@ -73,6 +73,11 @@ func (h *Host) Connections() int { return int(h.conns.Load()) }
 // Serve answers as name in the way of kind until the test ends.
 func Serve(t testing.TB, kind, name string) *Host {
 	t.Helper()
+	return serve(t, kind, name, (*Host).answer)
+}
+
+func serve(t testing.TB, kind, name string, answer func(*Host, net.Conn)) *Host {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +109,7 @@ func Serve(t testing.TB, kind, name string) *Host {
 			h.conns.Add(1)
 			wg.Go(func() {
 				defer c.Close()
-				h.answer(c)
+				answer(h, c)
 			})
 		}
 	})
@@ -128,13 +133,12 @@ func (c counted) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// answer ends when the client hangs up, or the test ends.
-func (h *Host) answer(raw net.Conn) {
+// hold bounds a connection: it ends with the test at the latest.
+func (h *Host) hold(raw net.Conn) (release func()) {
 	if tcp, ok := raw.(*net.TCPConn); ok {
 		tcp.SetWriteBuffer(64 << 10) // what is sent and never read should be little
 	}
 	done := make(chan struct{})
-	defer close(done)
 	go func() {
 		select {
 		case <-done:
@@ -142,6 +146,12 @@ func (h *Host) answer(raw net.Conn) {
 			raw.Close()
 		}
 	}()
+	return func() { close(done) }
+}
+
+// answer ends when the client hangs up, or the test ends.
+func (h *Host) answer(raw net.Conn) {
+	defer h.hold(raw)()
 	switch h.kind {
 	case TLSHalf:
 		raw.Write([]byte{22, 3, 3, 0x40, 0, 2, 0, 0}) // a handshake record that does not go on
