@@ -63,6 +63,9 @@ type Request struct {
 
 	Bulk           bool     // sends in bulk, by the user's word
 	PolicyProfiles []string // published policies to hold it to, see PolicyProfiles
+
+	Expect   Expect       // what the user says it must publish
+	Accepted []Acceptance // findings that the user accepts
 }
 
 // Facts are the facts of all standards for one domain.
@@ -89,6 +92,7 @@ type Facts struct {
 
 	Bulk           bool     // as requested
 	PolicyProfiles []string // as requested
+	Expect         Expect   // as requested
 }
 
 // Outcome is everything an audit found, in no language yet.
@@ -128,7 +132,7 @@ func (a *Auditor) Audit(ctx context.Context, req Request) (*Outcome, error) {
 // others: the probe for the mail hosts, and DKIM's provider selectors and the
 // ranges of providers for what MX and SPF tell about providers.
 func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Facts, error) {
-	f := &Facts{Domain: req.Domain, Bulk: req.Bulk, PolicyProfiles: req.PolicyProfiles}
+	f := &Facts{Domain: req.Domain, Bulk: req.Bulk, PolicyProfiles: req.PolicyProfiles, Expect: req.Expect}
 	// The probe outlives the group: its context must not end when the group's does.
 	probeCtx, stopProbe := context.WithCancel(ctx)
 	defer stopProbe()

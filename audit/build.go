@@ -20,7 +20,9 @@ import (
 func Build(out *Outcome, l *locale.Localizer) (*report.Report, error) {
 	f := out.Facts
 	state, scored := out.score()
-	candidates := steps(f, out.Results, state)
+	results := report.Results(out.Results, l)
+	silent := accept(results, out.Request.Accepted)
+	candidates := slices.DeleteFunc(steps(f, out.Results, state), func(s step) bool { return silent[s.Rule] })
 
 	keys := secrets(out.Queries)
 	rep := &report.Report{
@@ -33,7 +35,7 @@ func Build(out *Outcome, l *locale.Localizer) (*report.Report, error) {
 			Reason: l.Text("profile.reason."+out.Inference.Reason, nil),
 		},
 		Score:       scored,
-		Results:     report.Results(out.Results, l),
+		Results:     results,
 		NextSteps:   certain(nextSteps(state, candidates, l), out.Results, scored, l),
 		NotMeasured: notMeasured(scored, l),
 		Queries:     queries(out.Queries, keys),

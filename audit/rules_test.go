@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,15 @@ func gatherCase(t *testing.T, c *ruletest.Case) *Facts {
 		req.Selectors = []string{s}
 	}
 	req.Bulk, req.PolicyProfiles = c.Setup["bulk"] == "yes", strings.Fields(c.Setup["policy-profile"])
+	req.Expect = Expect{DMARCPolicy: c.Setup["expect-dmarc"], MTASTSMode: c.Setup["expect-mta-sts"], DNSSEC: c.Setup["expect-dnssec"] == "yes", Selectors: strings.Fields(c.Setup["expect-selectors"])}
+	req.Selectors = append(req.Selectors, req.Expect.Selectors...)
+	if n := c.Setup["expect-lookups"]; n != "" {
+		bound, err := strconv.Atoi(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Expect.SPFLookups = &bound
+	}
 	f, err := a.gather(t.Context(), a.Resolver, req)
 	if err != nil {
 		t.Fatal(err)

@@ -122,6 +122,8 @@ func (w words) finding(domain string, res *Result, n, number int) findingView {
 	}
 	if f.Ignored != nil {
 		v.Ignored = w.ignored(f.Ignored)
+	} else if f.Expired != nil {
+		v.Ignored = w.expired(f.Expired)
 	}
 	return v
 }

@@ -187,6 +187,9 @@ func (m *markdown) findings(r *Report) string {
 		if f.Ignored != nil {
 			text += "<br>" + mdText(m.ignored(f.Ignored))
 		}
+		if f.Expired != nil {
+			text += "<br>" + mdText(m.expired(f.Expired))
+		}
 		if f.Fix != nil && f.Fix.Verb != "" {
 			text += "<br>" + m.t("fix") + ": " + mdText(f.Fix.Verb)
 		}

@@ -119,6 +119,7 @@ type Finding struct {
 	Span         *check.Span    `json:"span"`
 	Fix          *Fix           `json:"fix"`
 	Ignored      *Ignored       `json:"ignored"`
+	Expired      *Ignored       `json:"expired,omitempty"`  // it was accepted until a day that is over
 	Location     *Location      `json:"location,omitempty"` // where a file holds the record; nil for records in DNS
 	Consequences []Consequence  `json:"consequences"`
 }

@@ -306,6 +306,9 @@ func (p *textPrinter) finding(domain string, res *Result, f *Finding) {
 	if f.Ignored != nil {
 		p.line("    ", p.wrap("    ", p.ignored(f.Ignored)))
 	}
+	if f.Expired != nil {
+		p.line("    ", p.wrap("    ", p.expired(f.Expired)))
+	}
 	if f.Fix != nil {
 		if f.Fix.Verb != "" {
 			p.line("    ", p.wrap("      ", p.t("fix")+": "+Escape(f.Fix.Verb)))
@@ -318,6 +321,10 @@ func (p *textPrinter) finding(domain string, res *Result, f *Finding) {
 		text := p.wrap("      ", Escape(c.Message))
 		p.line("    ↳ ", text, p.ruleID("      ", text, c.Rule))
 	}
+}
+
+func (w words) expired(i *Ignored) string {
+	return w.t("expired", "Reason", Escape(i.Reason), "Until", Escape(i.Until))
 }
 
 func (w words) ignored(i *Ignored) string {
