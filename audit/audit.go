@@ -25,6 +25,7 @@ import (
 	"github.com/postseal/postseal/dnssec"
 	"github.com/postseal/postseal/mtasts"
 	"github.com/postseal/postseal/mx"
+	"github.com/postseal/postseal/report"
 	"github.com/postseal/postseal/spf"
 	"github.com/postseal/postseal/starttls"
 	"github.com/postseal/postseal/tlsrpt"
@@ -64,8 +65,8 @@ type Request struct {
 	Bulk           bool     // sends in bulk, by the user's word
 	PolicyProfiles []string // published policies to hold it to, see PolicyProfiles
 
-	Expect   Expect       // what the user says it must publish
-	Accepted []Acceptance // findings that the user accepts
+	Expect   Expect              // what the user says it must publish
+	Accepted []report.Acceptance // findings that the user accepts
 }
 
 // Facts are the facts of all standards for one domain.

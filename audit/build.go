@@ -20,9 +20,11 @@ import (
 func Build(out *Outcome, l *locale.Localizer) (*report.Report, error) {
 	f := out.Facts
 	state, scored := out.score()
+	candidates := steps(f, out.Results, state)
 	results := report.Results(out.Results, l)
-	silent := accept(results, out.Request.Accepted)
-	candidates := slices.DeleteFunc(steps(f, out.Results, state), func(s step) bool { return silent[s.Rule] })
+	marked := &report.Report{Results: results}
+	silent := report.Accept(marked, out.Request.Accepted)
+	candidates = slices.DeleteFunc(candidates, func(s step) bool { return silent[s.Rule] })
 
 	keys := secrets(out.Queries)
 	rep := &report.Report{
@@ -36,6 +38,7 @@ func Build(out *Outcome, l *locale.Localizer) (*report.Report, error) {
 		},
 		Score:       scored,
 		Results:     results,
+		AcceptedAt:  marked.AcceptedAt,
 		NextSteps:   certain(nextSteps(state, candidates, l), out.Results, scored, l),
 		NotMeasured: notMeasured(scored, l),
 		Queries:     queries(out.Queries, keys),

@@ -20,6 +20,8 @@ type Since struct {
 
 	New   []SinceFinding `json:"new"`   // there now, and not then
 	Fixed []SinceFinding `json:"fixed"` // there then, and not now
+	// Worse was there then at a milder severity, which is said in Why.
+	Worse []SinceFinding `json:"worse,omitempty"`
 	// Unclear was there then; this time it could not be told.
 	Unclear []SinceFinding `json:"unclear"`
 	// Records are the DNS answers that differ, of the questions that both runs
@@ -92,8 +94,12 @@ func (s *Since) findings(then, now *Report) {
 			s.Fixed = append(s.Fixed, sinceFinding(res, f, ""))
 		}
 	})
+	was := severest(then)
 	each(now, func(res *Result, f *Finding) {
 		if had.take(res.ID, f.Subject) {
+			if past := was[[2]string{res.ID, strings.ToLower(f.Subject)}]; past < f.Severity {
+				s.Worse = append(s.Worse, sinceFinding(res, f, past.String()))
+			}
 			return
 		}
 		why := ""
@@ -124,6 +130,22 @@ func each(r *Report, do func(*Result, *Finding)) {
 
 // tally counts what is there by rule and subject.
 type tally map[[2]string]int
+
+// severest is the worst severity of each rule at each subject.
+func severest(r *Report) map[[2]string]check.Severity {
+	worst := map[[2]string]check.Severity{}
+	note := func(rule, subject string, s check.Severity) {
+		key := [2]string{rule, strings.ToLower(subject)}
+		worst[key] = max(worst[key], s)
+	}
+	each(r, func(res *Result, f *Finding) {
+		note(res.ID, f.Subject, f.Severity)
+		for _, c := range f.Consequences {
+			note(c.Rule, c.Subject, c.Severity)
+		}
+	})
+	return worst
+}
 
 // take tells whether one is left, and takes it.
 func (t tally) take(rule, subject string) bool {

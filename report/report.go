@@ -61,6 +61,9 @@ type Report struct {
 	// the JSON, where none were given.
 	DMARCReports *DMARCReports `json:"dmarc_reports,omitempty"`
 
+	// AcceptedAt are the lines of the configuration whose acceptances were meant.
+	AcceptedAt []int `json:"-"`
+
 	// DeclaredAt is where a list or configuration file names the domain; nil, and
 	// not in the JSON, where the command line did.
 	DeclaredAt *Location `json:"declared_at,omitempty"`

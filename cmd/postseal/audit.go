@@ -25,6 +25,7 @@ type auditOptions struct {
 	net       netFlags
 	out       outputFlags
 	gate      gateFlags
+	config    configFlags
 	file      string
 	selectors []string
 	weak      string
@@ -49,6 +50,9 @@ func newAuditCmd(s *streams) *cobra.Command {
 			"  postseal audit --zone example.com.zone --offline example.com\n" +
 			"  postseal audit -f domains.txt -o html=report/ -o json=report.json --fail-on warning",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.config.load(cmd); err != nil {
+				return err
+			}
 			requests, err := o.requests(s, args)
 			if err != nil {
 				return err
@@ -65,6 +69,7 @@ func newAuditCmd(s *streams) *cobra.Command {
 	o.net.smtp.addHosts(cmd)
 	o.out.add(cmd)
 	o.gate.add(cmd)
+	o.config.add(cmd)
 	cmd.Flags().StringVarP(&o.file, "file", "f", "", "read domains from `FILE`, one a line (- is standard input)")
 	cmd.Flags().StringArrayVar(&o.selectors, "selector", nil, "DKIM `SELECTOR` known to be in use (repeatable)")
 	addSelectorsFrom(cmd, &o.from)
@@ -97,14 +102,18 @@ func (o *auditOptions) requests(s *streams, args []string) ([]audit.Request, err
 	if err != nil {
 		return nil, err
 	}
-	domains, err := domainsFrom(s.in, args, o.file)
-	if err != nil {
-		return nil, err
+	domains := o.config.domains()
+	if len(domains) == 0 || len(args) > 0 || o.file != "" {
+		if domains, err = domainsFrom(s.in, args, o.file); err != nil {
+			return nil, err
+		}
 	}
 	requests := make([]audit.Request, len(domains))
 	o.declared = make([]*report.Location, len(domains))
 	for i, d := range domains {
-		o.declared[i] = d.at
+		if o.declared[i] = d.at; d.at == nil {
+			o.declared[i] = o.config.declared(d.name)
+		}
 		requests[i] = audit.Request{Domain: d.name, Selectors: o.selectors, Profile: profile, ProfileSource: "flag", Bulk: o.bulk, PolicyProfiles: o.policies, SendingIPs: sending}
 	}
 	return requests, nil
@@ -136,6 +145,11 @@ func (o *auditOptions) run(ctx context.Context, s *streams, requests []audit.Req
 	if err := o.gate.check(); err != nil {
 		return err
 	}
+	o.gate.minScoreOf = o.config.minScore
+	baseline, err := readBaseline(o.gate.baseline)
+	if err != nil {
+		return err
+	}
 	outputs, l, err := o.out.open(s, len(requests))
 	if err != nil {
 		return err
@@ -156,7 +170,10 @@ func (o *auditOptions) run(ctx context.Context, s *streams, requests []audit.Req
 		return err
 	}
 	w.auditor.WeakKeys = weak
-	w.slim = len(requests) > 1 && outputs.table()
+	w.slim = len(requests) > 1 && outputs.table() && baseline == nil
+	for i := range requests {
+		o.config.request(&requests[i], w.now())
+	}
 	doc, err := w.audit(ctx, requests, l)
 	if cerr := w.close(err); err == nil {
 		err = cerr
@@ -167,7 +184,11 @@ func (o *auditOptions) run(ctx context.Context, s *streams, requests []audit.Req
 	for i, at := range o.declared {
 		doc.Reports[i].DeclaredAt = at
 	}
+	if baseline != nil {
+		report.Compare(baseline, doc)
+	}
 	doc.Exit = o.gate.judge(doc)
+	o.config.accepted(s.err, doc, w.now())
 	if err := outputs.write(doc); err != nil {
 		return err
 	}

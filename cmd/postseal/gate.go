@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -14,12 +15,17 @@ type gateFlags struct {
 	failOn     string
 	minScore   int
 	incomplete bool
+	baseline   string // path of an earlier result
+
+	// minScoreOf is the score that the configuration asks of a domain; nil for none.
+	minScoreOf func(domain string) int
 }
 
 func (g *gateFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&g.failOn, "fail-on", "error", "exit 1 at findings of this `SEVERITY` or worse: error, warning, notice, info, none")
 	cmd.Flags().IntVar(&g.minScore, "min-score", 0, "exit 1 when a score is below `N`")
 	complete(cmd, "fail-on", "error", "warning", "notice", "info", "none")
+	cmd.Flags().StringVar(&g.baseline, "baseline", "", "let only findings fail the run that are new or worse than in the JSON result in this `FILE`")
 	cmd.Flags().BoolVar(&g.incomplete, "fail-on-incomplete", false, "exit 3 when anything could not be measured")
 }
 
@@ -41,12 +47,16 @@ func (g *gateFlags) judge(doc *report.Document) report.Exit {
 	e := report.Exit{Reasons: []string{}, FailOn: g.failOn}
 	var incomplete []string
 	for _, r := range doc.Reports {
-		if n := g.findings(r); n > 0 {
-			e.Reasons = append(e.Reasons, fmt.Sprintf("%s: %s at severity %s or worse", shown(r), plural(n, "finding"), g.failOn))
+		results, what := r.Results, "finding"
+		if g.baseline != "" && r.Since != nil {
+			results, what = only(r, slices.Concat(r.Since.New, r.Since.Worse)), "new or worse finding"
+		}
+		if n := g.findings(results); n > 0 {
+			e.Reasons = append(e.Reasons, fmt.Sprintf("%s: %s at severity %s or worse", shown(r), plural(n, what), g.failOn))
 		}
 		// Where nothing was measured there is no score that could be too low.
-		if !r.Incomplete && r.Score.Coverage > 0 && r.Score.Value < g.minScore {
-			e.Reasons = append(e.Reasons, fmt.Sprintf("%s: score %d is below %d", shown(r), r.Score.Value, g.minScore))
+		if least := g.least(r.Domain); !r.Incomplete && r.Score.Coverage > 0 && r.Score.Value < least {
+			e.Reasons = append(e.Reasons, fmt.Sprintf("%s: score %d is below %d", shown(r), r.Score.Value, least))
 		}
 		switch {
 		case r.Incomplete:
@@ -73,7 +83,17 @@ func shown(r *report.Report) string {
 	return r.Domain
 }
 
-func (g *gateFlags) findings(r *report.Report) int {
+// least is the score that a domain must have: its own bound, else that of all.
+func (g *gateFlags) least(domain string) int {
+	if g.minScoreOf != nil {
+		if n := g.minScoreOf(domain); n > 0 {
+			return n
+		}
+	}
+	return g.minScore
+}
+
+func (g *gateFlags) findings(results []report.Result) int {
 	if g.failOn == "none" {
 		return 0
 	}
@@ -82,7 +102,7 @@ func (g *gateFlags) findings(r *report.Report) int {
 		return 0 // check() has refused it already
 	}
 	n := 0
-	for _, res := range r.Results {
+	for _, res := range results {
 		if res.Status != check.Fail {
 			continue
 		}

@@ -25,6 +25,7 @@ type lintOptions struct {
 	net        netFlags
 	out        outputFlags
 	gate       gateFlags
+	config     configFlags
 	as         string
 	semicolons string
 	domains    []string
@@ -54,12 +55,16 @@ func newLintCmd(s *streams) *cobra.Command {
 			if len(args) == 0 {
 				return usage("no file given; see 'postseal lint --help'")
 			}
+			if err := o.config.load(cmd); err != nil {
+				return err
+			}
 			return o.run(cmd.Context(), s, args)
 		},
 	}
 	o.net.add(cmd)
 	o.out.add(cmd)
 	o.gate.add(cmd)
+	o.config.add(cmd)
 	fl := cmd.Flags()
 	var names []string
 	for _, f := range lint.Formats {
@@ -146,12 +151,21 @@ func (o *lintOptions) run(ctx context.Context, s *streams, args []string) error 
 	if err != nil {
 		return err
 	}
+	baseline, err := readBaseline(o.gate.baseline)
+	if err != nil {
+		return err
+	}
+	if baseline != nil {
+		report.Compare(baseline, doc)
+	}
+	o.gate.minScoreOf = o.config.minScore
 	doc.Exit = o.judge(doc)
+	o.config.accepted(s.err, doc, w.now())
 	outputs.asLint(s.columns(), o.out.verbose, l)
 	if err := outputs.write(doc); err != nil {
 		return err
 	}
-	return exitWith(doc.Exit)
+	return outputs.exit(doc)
 }
 
 // audit audits each domain as it is and as it will be, and relates the two.
@@ -159,6 +173,7 @@ func (o *lintOptions) audit(ctx context.Context, w *world, set *lint.Set, names 
 	requests := make([]audit.Request, len(names))
 	for i, n := range names {
 		requests[i] = audit.Request{Domain: n, Observed: set.Selectors(n)}
+		o.config.request(&requests[i], w.now())
 	}
 	drafts := set.Drafts()
 	// Name servers know the old records only: asked one by one they would
@@ -188,6 +203,7 @@ func (o *lintOptions) audit(ctx context.Context, w *world, set *lint.Set, names 
 	report.WhatIf(live, doc)
 	for i, facts := range all {
 		addFiles(doc.Reports[i], facts, l)
+		report.Accept(doc.Reports[i], requests[i].Accepted)
 	}
 	return doc, nil
 }
@@ -307,10 +323,13 @@ func fresh(r *report.Report) []report.SinceFinding {
 }
 
 // brought are the results with only those findings that the change brings.
-func brought(r *report.Report) []report.Result {
+func brought(r *report.Report) []report.Result { return only(r, fresh(r)) }
+
+// only are the results with only the findings of a list, and all about files.
+func only(r *report.Report, keep []report.SinceFinding) []report.Result {
 	left := map[string]int{}
 	key := func(rule, subject, message string) string { return fmt.Sprint(rule, "\n", subject, "\n", message) }
-	for _, n := range fresh(r) {
+	for _, n := range keep {
 		left[key(n.Rule, n.Subject, n.Message)]++
 	}
 	var list []report.Result

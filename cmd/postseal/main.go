@@ -166,7 +166,7 @@ func newRootCmd(s *streams, args ...string) *cobra.Command {
 		return usage("%w; see '%s --help'", flagError(err), cmd.CommandPath())
 	})
 	root.AddCommand(
-		newAuditCmd(s), newGenerateCmd(s), newSPFCmd(s), newDKIMCmd(s), newDMARCCmd(s), newMTASTSCmd(s), newDANECmd(s), newTLSRPTCmd(s), newStartTLSCmd(s), newBIMICmd(s), newMessageCmd(s), newLintCmd(s), newSessionCmd(s), newExplainCmd(s), newRulesCmd(s), newRenderCmd(s),
+		newAuditCmd(s), newGenerateCmd(s), newSPFCmd(s), newDKIMCmd(s), newDMARCCmd(s), newMTASTSCmd(s), newDANECmd(s), newTLSRPTCmd(s), newStartTLSCmd(s), newBIMICmd(s), newMessageCmd(s), newLintCmd(s), newSessionCmd(s), newExplainCmd(s), newRulesCmd(s), newRenderCmd(s), newConfigCmd(s),
 		newDemoCmd(s), newVersionCmd(s), newReportSchemaCmd(s),
 	)
 	// A flag's text is wrapped rather than cut by the terminal.

@@ -196,7 +196,7 @@ func (g *gateFlags) addGate(cmd *cobra.Command) {
 // judgeResults says which exit code the results earn and why.
 func (g *gateFlags) judgeResults(name string, results []report.Result) report.Exit {
 	e := report.Exit{Reasons: []string{}}
-	if n := g.findings(&report.Report{Results: results}); n > 0 {
+	if n := g.findings(results); n > 0 {
 		e.Code = exitFindings
 		e.Reasons = append(e.Reasons, fmt.Sprintf("%s: %s at severity %s or worse", name, plural(n, "finding"), g.failOn))
 		return e

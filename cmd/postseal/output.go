@@ -28,7 +28,8 @@ type outputFlags struct {
 
 	assets string
 
-	suppressed bool // sarif: accepted findings too
+	suppressed bool   // sarif: accepted findings too
+	category   string // sarif: what tells runs apart
 }
 
 func (o *outputFlags) add(cmd *cobra.Command) {
@@ -38,6 +39,7 @@ func (o *outputFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&o.assets, "html-assets", "", "html: write style and script into `DIR` and link to them, for servers that allow none in the page")
 	fl.BoolVarP(&o.verbose, "verbose", "v", false, "text: show every finding, not only the most important")
 	fl.BoolVar(&o.suppressed, "sarif-suppressed", false, "sarif: put accepted findings in, marked as suppressed")
+	fl.StringVar(&o.category, "sarif-category", "", "sarif: `NAME` that tells runs of several configurations apart")
 	fl.StringVar(&o.color, "color", "auto", "colour the text `WHEN`: auto, always or never")
 	addLang(cmd, &o.lang)
 	complete(cmd, "format", formatNames()...)
@@ -105,7 +107,7 @@ var formats = []format{
 	{"junit", func(w io.Writer, d *report.Document, _ *outputs) error { return report.WriteJUnit(w, d) }},
 	{"sarif", func(w io.Writer, d *report.Document, o *outputs) error {
 		return report.WriteSARIF(w, d, report.SARIFOptions{
-			Lang: string(o.lang), Rules: audit.Metas(), Grave: audit.Grave, Suppressed: o.suppressed,
+			Lang: string(o.lang), Rules: audit.Metas(), Grave: audit.Grave, Suppressed: o.suppressed, Category: o.category,
 		})
 	}},
 	{"github", func(w io.Writer, d *report.Document, o *outputs) error {
@@ -144,6 +146,7 @@ type outputs struct {
 	text   report.TextOptions
 
 	suppressed bool
+	category   string
 	index      string // name of the first page of a folder, "" for the usual one
 	assets     string // folder for the style and script of pages, "" for in the page
 	folder     string // where the page that is being written lies
@@ -162,7 +165,7 @@ func (o *outputFlags) open(s *streams, domains int) (*outputs, *locale.Localizer
 	if err != nil {
 		return nil, nil, err
 	}
-	out := &outputs{out: s.out, lang: l.Lang, words: l, suppressed: o.suppressed, assets: o.assets}
+	out := &outputs{out: s.out, lang: l.Lang, words: l, suppressed: o.suppressed, category: o.category, assets: o.assets}
 	if out.stdout, err = formatNamed(o.format); err != nil {
 		return nil, nil, err
 	}

@@ -42,6 +42,13 @@ func newRenderCmd(s *streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			baseline, err := readBaseline(g.baseline)
+			if err != nil {
+				return err
+			}
+			if baseline != nil {
+				report.Compare(baseline, doc)
+			}
 			doc.Exit = g.judge(doc)
 			if err := outputs.write(doc); err != nil {
 				return err

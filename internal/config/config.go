@@ -75,16 +75,12 @@ type Ignore struct {
 	Line      int
 }
 
-// Matches tells whether a finding is meant.
-func (i *Ignore) Matches(domain dns.Name, rule, subject string) bool {
-	if i.Rule != rule || i.Subject != "" && !strings.EqualFold(i.Subject, subject) {
-		return false
-	}
-	name := domain.String()
+// For tells whether an entry is for a domain.
+func (i *Ignore) For(domain dns.Name) bool {
 	if below, ok := strings.CutPrefix(i.Domain, "*."); ok {
-		return strings.HasSuffix(name, "."+below)
+		return strings.HasSuffix(domain.String(), "."+below)
 	}
-	return i.Domain == "" || i.Domain == name
+	return i.Domain == "" || i.Domain == domain.String()
 }
 
 // Expired tells whether the last day is over, in UTC.

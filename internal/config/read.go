@@ -169,8 +169,11 @@ func (r *reader) top(doc *yamlx.Node) {
 	})
 }
 
-// items walks a list.
+// items walks a list; a key without a value is an empty one.
 func (r *reader) items(n *yamlx.Node, what string, do func(*yamlx.Node)) {
+	if n.Kind == yamlx.Scalar && n.Tag == "!!null" {
+		return
+	}
 	if n.Kind != yamlx.List {
 		r.bad(n, "%s must be a list", what)
 		return
