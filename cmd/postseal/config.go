@@ -23,7 +23,7 @@ func newConfigCmd(s *streams) *cobra.Command {
 			"which findings are accepted and until when, and values of flags. It is looked for in this folder and above;\n" +
 			"--config or POSTSEAL_CONFIG names another. A flag wins over the environment (POSTSEAL_FAIL_ON for --fail-on,\n" +
 			"lists with commas), the environment over the file. Paths in the file are read from the file's folder.",
-		Example: "  postseal config init example.com example.org\n  postseal config verify\n  postseal config show --origin",
+		Example: "  postseal config show --origin\n  postseal config show --format json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage("unknown command %q; 'postseal config --help' lists the commands", args[0])
@@ -73,9 +73,9 @@ func newConfigVerifyCmd(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [FILE]",
 		Short: "Check the configuration",
-		Long: "Verify reads the configuration and names every mistake in it with its line. It warns of entries of ignore whose\n" +
-			"last day is over.\n\nExit codes: 0 the file is right; 2 it is not, or there is none.",
-		Example: "  postseal config verify\n  postseal config verify ci/postseal.yaml",
+		Long: "Verify reads the configuration and names every mistake in it with its line. It warns of entries of\n" +
+			"ignore whose last day is over.\n\nExit codes: 0 the file is right; 2 it is not, or there is none.",
+		Example: "  postseal config verify ci/postseal.yaml",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usage("give one FILE; see 'postseal config verify --help'")
@@ -168,8 +168,8 @@ func newConfigShowCmd(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show",
 		Short: "Show what is in force",
-		Long: "Show prints what 'postseal audit' would use in this folder: each setting, and with --origin whether it comes from\n" +
-			"the environment, a line of the file, or is the default.",
+		Long: "Show prints what 'postseal audit' would use in this folder: each setting, and with --origin whether\n" +
+			"it comes from the environment, a line of the file, or is the default.",
 		Example: "  postseal config show --origin\n  postseal config show --format json",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {

@@ -68,8 +68,9 @@ func TestExamples(t *testing.T) {
 		"logo.svg":         bimiLogo,
 		"tls/next.key":     "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
 		"example.com.zone": zone, "google.zone": google, "domains.txt": "example.com\nmail.example.com\n",
-		"session.txt": "S: 220 mx.example.com ESMTP\nC: EHLO a.example\nS: 250 mx.example.com\nC: QUIT\nS: 221 bye\n",
-		"m.eml":       "From: news@example.com\nDate: Tue, 14 Nov 2023 22:13:20 +0000\nSubject: Hello\n\nHello\n",
+		"ci/postseal.yaml": "domains: [example.com]\n",
+		"session.txt":      "S: 220 mx.example.com ESMTP\nC: EHLO a.example\nS: 250 mx.example.com\nC: QUIT\nS: 221 bye\n",
+		"m.eml":            "From: news@example.com\nDate: Tue, 14 Nov 2023 22:13:20 +0000\nSubject: Hello\n\nHello\n",
 		// the private key that RFC 8463 §A.2 prints
 		"keys/example.com.s202611a.pem": "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=\n", "keys/s1.private": "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=\n",
 		"config/example.com.yaml": "'':\n  type: TXT\n  value: v=spf1 -all\n",
@@ -123,7 +124,7 @@ func TestExamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, k := range append(keys, filepath.Join(dir, "mta-sts.txt")) {
+			for _, k := range append(keys, filepath.Join(dir, "mta-sts.txt"), filepath.Join(dir, ".postseal.yaml")) {
 				os.Remove(k)
 			}
 		}
