@@ -126,7 +126,7 @@ func (c *configFlags) settle(cmd *cobra.Command) error {
 func (c *configFlags) beside(flag, value string) string {
 	format := ""
 	switch flag {
-	case "ca-file", "bimi-ca", "weak-keys", "selectors-from", "dmarc-reports", "baseline":
+	case "ca-file", "bimi-ca", "trust-anchor", "weak-keys", "selectors-from", "dmarc-reports", "baseline":
 	case "output":
 		f, path, ok := strings.Cut(value, "=")
 		if !ok {
