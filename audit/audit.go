@@ -57,6 +57,7 @@ type Request struct {
 	Selectors     []string      // DKIM selectors known to be in use
 	Observed      []string      // DKIM selectors seen in messages or reports
 	SendingIPs    []netip.Addr  // addresses known to send
+	BlockLists    []dns.Name    // DNS block lists to look those addresses up in; none by default
 	Profile       check.Profile // "" to infer
 	ProfileSource string        // "flag" or "config" when Profile is given
 
@@ -213,7 +214,7 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 	})
 	g.Go(func() (err error) {
 		f.Zone, err = zone.Gather(ctx, r, req.Domain, zone.Options{
-			Named: req.SendingIPs,
+			Named: req.SendingIPs, BlockLists: req.BlockLists,
 			Known: func(ctx context.Context) zone.Known {
 				for _, done := range []chan struct{}{mxDone, spfDone} {
 					select {

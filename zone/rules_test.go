@@ -14,7 +14,7 @@ import (
 // Setup keys: named and senders (addresses), hosts ("mx1.example.com=5.6.7.8,2a01::1 …"), untold (yes: there may be
 // more of them), helo ("5.6.7.8=mx1.example.com": what the host there calls itself),
 // random (yes: somebody asked below a name that nobody made), served ("mx1.example.com=ca.example …", "=*ca.example" for a
-// wildcard: whose certificate a host shows), mark (whose mark certificate is in use), proven (yes: CAA fails at each server).
+// wildcard: whose certificate a host shows), mark (whose mark certificate is in use), dnsbl (block lists to ask), proven (yes: CAA fails at each server).
 func TestRules(t *testing.T) {
 	ruletest.Run(t, Rules, func(t *testing.T, c *ruletest.Case) *Facts {
 		known := Known{Senders: addrs(t, strings.Fields(c.Setup["senders"]))}
@@ -25,9 +25,13 @@ func TestRules(t *testing.T) {
 		if c.Setup["untold"] == "yes" {
 			known.Untold = &dns.Error{Name: dns.Name(c.Domain()), Type: dns.TypeTXT, Kind: dns.ServFail, Detail: "SERVFAIL"}
 		}
+		var lists []dns.Name
+		for _, n := range strings.Fields(c.Setup["dnsbl"]) {
+			lists = append(lists, dns.Name(n))
+		}
 		world := dnstest.New(t, c.Zone())
 		f, err := Gather(t.Context(), world, dns.Name(c.Domain()), Options{
-			Named: addrs(t, strings.Fields(c.Setup["named"])),
+			Named: addrs(t, strings.Fields(c.Setup["named"])), BlockLists: lists,
 			Known: func(context.Context) Known { return known },
 			Random: func(ctx context.Context) dns.Lookup {
 				if c.Setup["random"] == "" {

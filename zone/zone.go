@@ -1,8 +1,8 @@
 // Package zone judges what else DNS says around a domain's mail: the reverse
 // names of the addresses that send (RFC 1912 §2.1, RFC 8601 §2.7.3), which
 // authorities may issue certificates for its hosts (CAA, RFC 8659), where mail
-// programs find its services (SRV, RFC 6186 and RFC 8314), and text that a
-// panel or a wildcard spoilt.
+// programs find its services (SRV, RFC 6186 and RFC 8314), text that a panel
+// or a wildcard spoilt, and, where the user asks for it, block lists (RFC 5782).
 //
 // None of it is a standard of its own in a report: rules and facts stand with
 // the mail hosts, as those of package mx. What the domain's owner cannot
@@ -27,6 +27,9 @@ type Facts struct {
 	Addresses []*Address `json:"addresses"` // with their reverse names
 	Over      int        `json:"over"`      // addresses beyond the cap, not asked
 	Untold    error      `json:"-"`         // why there may be more addresses, nil when there are not
+
+	BlockLists []*BlockList `json:"block_lists"` // asked at the user's wish
+	Lists      int          `json:"-"`           // how many the user named
 
 	CAA      CAA      `json:"caa"`
 	SRV      SRV      `json:"srv"`
@@ -54,6 +57,9 @@ type Host struct {
 type Options struct {
 	Named []netip.Addr // addresses that send, by the user's word
 
+	// BlockLists are the DNS lists to look the addresses up in; none by default.
+	BlockLists []dns.Name
+
 	// Known waits for MX and SPF; nil means that nothing is known of them.
 	Known func(context.Context) Known
 
@@ -69,7 +75,7 @@ type Options struct {
 // the addresses are known. A failed look-up is a fact; the error is only that
 // of a cancelled context.
 func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, opts Options) (*Facts, error) {
-	f := &Facts{Domain: domain, Addresses: []*Address{}}
+	f := &Facts{Domain: domain, Addresses: []*Address{}, Lists: len(opts.BlockLists)}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		var known Known
@@ -78,6 +84,7 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, opts Options) 
 		}
 		f.Untold = known.Untold
 		f.reverse(ctx, r, opts.Named, known)
+		f.gatherLists(ctx, r, opts.BlockLists)
 	})
 	own := opts.Own
 	if own == nil {
@@ -93,4 +100,4 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, opts Options) 
 }
 
 // Rules judge Facts, in report order.
-var Rules = slices.Concat(reverseRules, wildcardRules, caaRules, srvRules)
+var Rules = slices.Concat(reverseRules, listRules, wildcardRules, caaRules, srvRules)

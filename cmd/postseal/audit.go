@@ -14,8 +14,10 @@ import (
 
 	"github.com/postseal/postseal/audit"
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/internal/locale"
 	"github.com/postseal/postseal/report"
+	"github.com/postseal/postseal/zone"
 )
 
 // atOnce bounds the domains audited at the same time.
@@ -35,6 +37,7 @@ type auditOptions struct {
 	policies  []string
 	reports   []string // files and folders of DMARC aggregate reports
 	senders   []string // addresses that send
+	lists     []string // DNS block lists
 
 	declared []*report.Location // of each request
 }
@@ -75,6 +78,7 @@ func newAuditCmd(s *streams) *cobra.Command {
 	addSelectorsFrom(cmd, &o.from)
 	addWeakKeys(cmd, &o.weak)
 	cmd.Flags().StringArrayVar(&o.senders, "sending-ip", nil, "`ADDRESS` that sends for the domains: its reverse name is held to what receivers ask (repeatable)")
+	cmd.Flags().StringArrayVar(&o.lists, "dnsbl", nil, "look the domains' addresses up in this DNS block `LIST`, which learns them (repeatable; none by default)")
 	cmd.Flags().StringVar(&o.profile, "profile", "", "what the domains do, `PROFILE`: mail, send-only, receive-only or parked (default: told from MX and SPF)")
 	complete(cmd, "profile", "mail", "send-only", "receive-only", "parked")
 	cmd.Flags().BoolVar(&o.bulk, "bulk", false, "the domains send in bulk: hold them to what Google, Yahoo and Microsoft require")
@@ -102,6 +106,10 @@ func (o *auditOptions) requests(s *streams, args []string) ([]audit.Request, err
 	if err != nil {
 		return nil, err
 	}
+	lists, err := parseLists(o.lists)
+	if err != nil {
+		return nil, err
+	}
 	domains := o.config.domains()
 	if len(domains) == 0 || len(args) > 0 || o.file != "" {
 		if domains, err = domainsFrom(s.in, args, o.file); err != nil {
@@ -114,7 +122,7 @@ func (o *auditOptions) requests(s *streams, args []string) ([]audit.Request, err
 		if o.declared[i] = d.at; d.at == nil {
 			o.declared[i] = o.config.declared(d.name)
 		}
-		requests[i] = audit.Request{Domain: d.name, Selectors: o.selectors, Profile: profile, ProfileSource: "flag", Bulk: o.bulk, PolicyProfiles: o.policies, SendingIPs: sending}
+		requests[i] = audit.Request{Domain: d.name, Selectors: o.selectors, Profile: profile, ProfileSource: "flag", Bulk: o.bulk, PolicyProfiles: o.policies, SendingIPs: sending, BlockLists: lists}
 	}
 	return requests, nil
 }
@@ -130,6 +138,24 @@ func parseAddresses(flag string, list []string) ([]netip.Addr, error) {
 		addrs[i] = a.Unmap()
 	}
 	return addrs, nil
+}
+
+// parseLists reads the names of block lists.
+func parseLists(list []string) ([]dns.Name, error) {
+	names := make([]dns.Name, 0, len(list))
+	for _, text := range list {
+		n, err := parseDomain(text)
+		if err != nil {
+			return nil, usage("--dnsbl: %w", err)
+		}
+		if !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	if len(names) > zone.MaxBlockLists {
+		return nil, usage("--dnsbl names %d lists, more than %d", len(names), zone.MaxBlockLists)
+	}
+	return names, nil
 }
 
 // policyIDs are the published policies that domains can be held to.
