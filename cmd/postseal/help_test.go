@@ -112,11 +112,14 @@ func TestExamples(t *testing.T) {
 			}
 			cmd := exec.Command("sh", "-c", call)
 			cmd.Dir = dir
+			cmd.Env = append(os.Environ(), "POSTSEAL_PASSWORD=correct horse")
 			var out, errs bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, &errs
 			err = cmd.Run()
 			ran++
-			if code := cmd.ProcessState.ExitCode(); code != exitOK && code != exitFindings || strings.Contains(errs.String(), "not generated") {
+			// A mail server cannot be looked at without a network.
+			offline := strings.HasPrefix(call, "postseal starttls ") && cmd.ProcessState.ExitCode() == exitIncomplete
+			if code := cmd.ProcessState.ExitCode(); code != exitOK && code != exitFindings && !offline || strings.Contains(errs.String(), "not generated") {
 				t.Errorf("%s: %v\n%s", call, err, errs.String())
 			}
 			// Each stands alone: a key of the last example is not in the way.
