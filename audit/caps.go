@@ -19,6 +19,7 @@ var (
 	noSTARTTLSRules = []string{"starttls-missing", "starttls-refused", "mtasts-mx-starttls-missing", "starttls-uneven"}
 	noPolicyRules   = []string{"dmarc-missing", "dmarc-multiple-records", "dmarc-bare-version", "dmarc-p-invalid", "dmarc-sp-invalid", "dmarc-np-invalid", "dmarc-p-missing", "dmarc-wrong-name"}
 	asNoneRules     = []string{"dmarc-policy-none-no-rua", "dmarc-policy-none", "dmarc-p-missing", "dmarc-p-invalid", "dmarc-sp-invalid", "dmarc-np-invalid", "dmarc-test-mode", "dmarc-sp-weaker", "dmarc-np-weaker", "dmarc-parent-record-no-psd"}
+	bogusRules      = []string{"dnssec-ds-mismatch", "dnssec-rrsig-not-yet-valid", "dnssec-bogus"} // the cause stands in for the last
 	noSPFRules      = []string{"spf-missing", "spf-multiple-records"}
 )
 
@@ -28,7 +29,7 @@ func Grave(rule string) bool {
 	return slices.Contains(graveRules, rule)
 }
 
-var graveRules = slices.Concat(passAllRules, takeoverRules, danglingRules, noPolicyRules, noSPFRules, []string{"dnssec-bogus"})
+var graveRules = slices.Concat(passAllRules, takeoverRules, danglingRules, noPolicyRules, noSPFRules, bogusRules)
 
 // caps lists the caps that hold, each with the rule whose finding holds it
 // open. Only what is known to be wrong holds a cap.
@@ -58,7 +59,7 @@ func (m *measurer) caps() []score.OpenCap {
 		add("dmarc-none", "dmarc-policy-none", asNoneRules...)
 	}
 	if f.DNSSEC.State == dnssec.Bogus {
-		add("dnssec-bogus", "dnssec-bogus", "dnssec-bogus")
+		add("dnssec-bogus", "dnssec-bogus", bogusRules...)
 	}
 	if rule, _ := m.worst(check.Error, takeoverRules...); rule != "" {
 		open = append(open, score.OpenCap{ID: "takeover", Rule: rule})

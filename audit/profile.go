@@ -79,6 +79,7 @@ func settle(f *Facts, p check.Profile) {
 		f.DNSSEC.TLSAPublished = f.DNSSEC.TLSAPublished || h.Lookup.Found()
 	}
 	f.MTASTS.Match()
+	settleNames(f)
 	settleDANE(f)
 	settleZone(f)
 }

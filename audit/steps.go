@@ -236,7 +236,7 @@ func (s *stepper) zone() {
 	f := s.f
 	switch {
 	case f.DNSSEC.State == dnssec.Bogus:
-		s.add("dnssec-bogus", "dnssec-bogus", score.Hours, sets(score.Full, "dns-dnssec"), nil, []score.CapID{"dnssec-bogus"})
+		s.add("dnssec-bogus", s.failing("dnssec-bogus", bogusRules...), score.Hours, sets(score.Full, "dns-dnssec"), nil, []score.CapID{"dnssec-bogus"})
 	case s.lacks("dns-dnssec"):
 		s.add("dnssec", s.failing("dnssec-unsigned", "dnssec-unsigned"), score.Hours, sets(score.Full, "dns-dnssec"), nil, nil)
 	}

@@ -483,3 +483,28 @@ func TestValidateErrorSays(t *testing.T) {
 		t.Errorf("got %+v, %v", a, err)
 	}
 }
+
+// The parent's NSEC at a delegation must not deny what the child has there or
+// below it (RFC 6840 §4.1).
+func TestValidateParentSide(t *testing.T) {
+	for _, hashed := range []bool{false, true} {
+		tr := tree(t, dnstest.SignedZone{Origin: "par.test.", NSEC3: hashed, Text: "a A 192.0.2.1\n"},
+			dnstest.SignedZone{Origin: "kid.par.test.", Unsigned: true, Text: "@ MX 10 mx\nmx A 192.0.2.1\n"})
+		parent := &mdns.Msg{}
+		q := new(mdns.Msg)
+		q.SetQuestion("kid.par.test.", mdns.TypeDS) // its proof that there is no DS
+		q.SetEdns0(1232, true)
+		*parent = *tr.Reply(q, true)
+		tr.Mutate(func(q mdns.Question, m *mdns.Msg) {
+			if q.Name == "kid.par.test." && q.Qtype == mdns.TypeMX || q.Name == "mx.kid.par.test." && q.Qtype == mdns.TypeA {
+				m.Answer, m.Ns = nil, parent.Ns
+			}
+		})
+		r := validating(t, tr, tr.Anchor("."), 0)
+		for _, question := range []string{"kid.par.test MX", "mx.kid.par.test A"} {
+			if got := verdict(t, r, question); strings.HasPrefix(got, "secure") {
+				t.Errorf("hashed %v: %s denied by the parent: got %s", hashed, question, got)
+			}
+		}
+	}
+}

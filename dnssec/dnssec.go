@@ -51,6 +51,10 @@ type Facts struct {
 	// Validated tells that the state is our own finding, and not the resolver's word.
 	Validated bool     `json:"validated,omitempty"`
 	Flaw      dns.Flaw `json:"flaw,omitempty"` // what our validation found wrong, when bogus
+	Method    string   `json:"method"`         // how the state is known: "validated", "ad", "" when it is not
+	Resolver  string   `json:"resolver"`       // on whose word, under "ad"
+
+	Names []Name `json:"names"` // others that mail depends on, the domain first; set by the audit
 
 	Signing *Signing `json:"signing,omitempty"` // what the zone publishes to be validated; nil when not asked
 
@@ -72,7 +76,7 @@ type cdResolver interface {
 //
 // now is when signatures are looked at.
 func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, now time.Time) (*Facts, error) {
-	f := &Facts{Domain: domain}
+	f := &Facts{Domain: domain, Names: []Name{}}
 	f.Lookup = dns.Ask(ctx, r, domain, dns.TypeSOA)
 	if f.Lookup.Absent() && !f.Lookup.Answer.AD && f.Lookup.Answer.Trusted {
 		// A denial from an opted-out range is insecure though the zone is
@@ -86,6 +90,7 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, now time.Time)
 		}
 	}
 	f.judge(ctx, r)
+	f.tellMethod()
 	f.Signing = gatherSigning(ctx, r, domain, f.State, now)
 	return f, ctx.Err()
 }

@@ -15,6 +15,8 @@ var stateRules = []check.Rule[*Facts]{
 			ID: "dnssec-bogus", Standard: check.DNSSEC, Severity: check.Error,
 			Title: "the zone's signatures do not validate",
 			Refs:  []check.Ref{check.RFC(4033, "")},
+			// They name the cause.
+			CoveredBy: []string{"dnssec-ds-mismatch", "dnssec-rrsig-not-yet-valid"},
 			Doc: `The parent zone says that this one is signed, and its answers do not verify. Every validating resolver, those of
 the large mailbox providers among them, answers SERVFAIL: mail to the domain waits and is returned, and mail from it
 fails SPF and DKIM.

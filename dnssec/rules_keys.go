@@ -15,7 +15,7 @@ var keyRules = []check.Rule[*Facts]{
 		Meta: check.Meta{
 			ID: "dnssec-ds-mismatch", Standard: check.DNSSEC, Severity: check.Error,
 			Title: "no DS record names a key of the zone",
-			Refs:  []check.Ref{check.RFC(4034, "5")}, CoveredBy: []string{"dnssec-bogus"},
+			Refs:  []check.Ref{check.RFC(4034, "5")},
 			Doc: `The DS records at the parent are digests of keys that the zone does not have, so nothing in it validates and
 every validating resolver answers SERVFAIL. This is what a move to another DNS provider leaves behind when the registrar
 was not told.

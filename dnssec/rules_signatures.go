@@ -39,7 +39,7 @@ After: it ends in 14 days or more.`,
 		Meta: check.Meta{
 			ID: "dnssec-rrsig-not-yet-valid", Standard: check.DNSSEC, Severity: check.Error,
 			Title: "the zone's signatures begin in the future",
-			Refs:  []check.Ref{check.RFC(4034, "3")}, CoveredBy: []string{"dnssec-bogus"},
+			Refs:  []check.Ref{check.RFC(4034, "3")}, CoveredBy: []string{"dnssec-ds-mismatch"},
 			Doc: `A signature holds from its inception on, and the one here begins later than now, so validators refuse it: the zone is
 bogus. The clock of the signer runs ahead, or the clock of this machine is behind; look at your own first.
 
@@ -50,6 +50,9 @@ After: the inception lies an hour in the past.`,
 		},
 		Applies: hasSigning,
 		Run: signing(func(f *Facts, s *Signing, r *check.Reporter) {
+			if f.State != Bogus {
+				return // others validate it: the clock of this machine is behind
+			}
 			for _, t := range []dns.Type{dns.TypeDNSKEY, dns.TypeSOA} {
 				sigs := slices.DeleteFunc(slices.Clone(s.Signatures), func(g dns.Signature) bool { return g.Covered != t })
 				early := func(g dns.Signature) bool { return g.Inception.After(s.Now.Add(5 * time.Minute)) }

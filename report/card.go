@@ -32,6 +32,7 @@ type cardView struct {
 	Walk    []walkView
 	Keys    []keyView
 	Matrix  *matrixView
+	Secured *securedView
 	Hosts   []hostView
 	Facts   []factView
 	Sources []factView
@@ -231,9 +232,10 @@ func (w words) details(c *cardView, r *Report, std check.Standard) {
 	case check.DNSSEC:
 		if v := factsOf[dnssecView](r, "dnssec"); v != nil && v.State != "" {
 			state := w.or("dnssec", v.State, v.State)
-			if v.Validated {
-				state += " (" + w.t("dnssec-validated") + ")"
+			if how := w.securedHow(v); how != "" {
+				state += " (" + how + ")"
 			}
+			c.Secured = w.secured(v)
 			c.fact(w.t("fact.dnssec"), state)
 		}
 	}

@@ -227,6 +227,13 @@ type dnssecView struct {
 	State     string `json:"state"`
 	Cause     string `json:"cause"`
 	Validated bool   `json:"validated"`
+	Method    string `json:"method"`
+	Resolver  string `json:"resolver"`
+	Names     []struct {
+		Name  string `json:"name"`
+		What  string `json:"what"`
+		State string `json:"state"`
+	} `json:"names"`
 }
 
 // factsOf reads the view of one standard, nil when there is none. A part that

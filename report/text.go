@@ -104,6 +104,7 @@ func (p *textPrinter) domain(r *Report) {
 	if p.opts.Verbose {
 		p.findings(r)
 		p.policyTable(r)
+		p.securedTable(r)
 	}
 	p.notMeasured(r)
 }

@@ -65,7 +65,7 @@ var Results = map[string][]string{
 	"certificate-not-trusted":   {"cert-untrusted", "cert-self-signed", "mtasts-mx-cert-invalid"},
 	"validation-failure":        {"starttls-handshake-failed", "mtasts-mx-not-covered", "tls-1-2-missing"},
 	"tlsa-invalid":              {"dane-no-match", "dane-digest-length", "dane-usage-unknown"},
-	"dnssec-invalid":            {"dnssec-bogus"},
+	"dnssec-invalid":            {"dnssec-bogus", "dnssec-ds-mismatch", "dnssec-rrsig-not-yet-valid"},
 	"dane-required":             {"dane-tlsa-missing", "dane-mx-insecure"},
 	"sts-policy-fetch-error":    {"mtasts-policy-http-status", "mtasts-policy-connect-failed", "mtasts-policy-host-missing", "mtasts-policy-redirect"},
 	"sts-policy-invalid":        {"mtasts-policy-syntax", "mtasts-policy-mode", "mtasts-policy-mx-missing", "mtasts-policy-version"},
