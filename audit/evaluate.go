@@ -35,6 +35,7 @@ func evaluate(f *Facts) []check.Result {
 		check.Evaluate(Rules, f),
 	)
 	check.Relate(results)
+	explainSplits(results)
 	inReportOrder(results, func(r check.Result) check.Standard { return r.Rule.Standard })
 	return results
 }

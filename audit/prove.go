@@ -27,6 +27,9 @@ func (a *Auditor) prove(ctx context.Context, f *Facts) {
 	if f.BIMI.Lookup.Name.IsUnder(f.Domain) { // that of an inherited record is another domain's
 		lookups = append(lookups, &f.BIMI.Lookup)
 	}
+	for _, s := range f.DKIM.Selectors {
+		lookups = append(lookups, &s.Lookup)
+	}
 	for _, h := range f.DANE.Hosts {
 		lookups = append(lookups, &h.Lookup)
 	}

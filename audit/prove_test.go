@@ -47,6 +47,7 @@ ns2 A 5.6.8.53
 		for rule, question := range map[string]string{
 			"mx-lookup-failed": "@ MX", "spf-lookup-failed": "@ TXT", "dmarc-lookup-failed": "_dmarc TXT",
 			"mtasts-record-lookup-failed": "_mta-sts TXT", "tlsrpt-record-lookup-failed": "_smtp._tls TXT",
+			"bimi-record-lookup-failed": "default._bimi TXT", "dkim-lookup-failed": "s1._domainkey TXT", "caa-lookup-failed": "@ MX 10 ns1\n@ CAA",
 		} {
 			text := tt.zone + question + " ; !" + tt.kind + "\n"
 			a := &Auditor{Resolver: dnstest.New(t, text), Now: testNow, NoSMTP: "disabled"}
@@ -61,7 +62,7 @@ ns2 A 5.6.8.53
 					return dns.Answer{Name: name, Type: qtype, Status: dns.NoData}, nil
 				}
 			}
-			out, err := a.Audit(t.Context(), Request{Domain: "example.com", Profile: check.ProfileMail, ProfileSource: "flag"})
+			out, err := a.Audit(t.Context(), Request{Domain: "example.com", Selectors: []string{"s1"}, Profile: check.ProfileMail, ProfileSource: "flag"})
 			if err != nil {
 				t.Fatal(err)
 			}

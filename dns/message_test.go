@@ -47,7 +47,7 @@ func FuzzReply(f *testing.F) {
 		}
 		for _, r := range s.Records {
 			switch r.Type {
-			case TypeTXT, TypeMX, TypeA, TypeAAAA, TypeCNAME, TypeNS, TypePTR, TypeSOA, TypeSRV, TypeTLSA:
+			case TypeTXT, TypeMX, TypeA, TypeAAAA, TypeCNAME, TypeNS, TypePTR, TypeSOA, TypeSRV, TypeTLSA, TypeCAA:
 				again, err := recordFrom(r.presentation())
 				if err != nil {
 					t.Fatal(err)

@@ -152,7 +152,7 @@ var Same = map[string][]string{
 	"lint-semicolon":          {"dkim-escaped-semicolon", "dmarc-escaped-semicolon"},
 	"lint-provider-left":      {"dkim-provider-unexpected"},
 	"lint-domainkey-orphan":   {"dkim-wrong-name"},
-	"lint-key-space":          {"dkim-p-bad-base64"},
+	"lint-key-space":          {"dkim-p-bad-base64", "dns-txt-split-space"},
 }
 
 // Roots are the rules whose findings explain what the audit says of the same

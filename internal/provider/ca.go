@@ -7,8 +7,10 @@ const CAsReviewed = "2026-11-23"
 
 // CA is a certification authority and the domains by which CAA records name it
 // (RFC 8659 §4.2). An authority decides for itself which ones it takes for its
-// own and changes them at will; rows are left out where that is not well known,
-// because a row that lacks a name would make a fault of a good record.
+// own and changes them at will. Verified rows were read in the authority's own
+// pages; of the others only the first domain was, or none. Rows are left out
+// where that is not well known, because a row that lacks a name would make a
+// fault of a good record.
 type CA struct {
 	Name          string   // as people know it
 	Mark          Mark     // how well the row is known
@@ -18,18 +20,18 @@ type CA struct {
 
 var authorities = []CA{
 	{"Let's Encrypt", Verified, list{"Let's Encrypt"}, list{"letsencrypt.org"}},
-	{"Google Trust Services", Common, list{"Google Trust Services"}, list{"pki.goog"}},
+	{"Google Trust Services", Verified, list{"Google Trust Services"}, list{"pki.goog"}},
 	{"Amazon", Verified, list{"Amazon"}, list{"amazon.com", "amazontrust.com", "awstrust.com", "amazonaws.com"}},
 	{"Sectigo", Common, list{"Sectigo Limited", "COMODO CA Limited", "ZeroSSL", "The USERTRUST Network"},
 		list{"sectigo.com", "comodo.com", "comodoca.com", "usertrust.com", "trust-provider.com"}},
 	{"DigiCert", Common, list{"DigiCert"},
 		list{"digicert.com", "www.digicert.com", "digicert.ne.jp", "cybertrust.ne.jp", "symantec.com", "thawte.com", "geotrust.com",
 			"rapidssl.com", "volusion.com", "stratossl.com", "intermediatecertificate.de", "1and1.com", "digitalcertvalidation.com"}},
-	{"GlobalSign", Common, list{"GlobalSign"}, list{"globalsign.com"}},
+	{"GlobalSign", Verified, list{"GlobalSign"}, list{"globalsign.com"}},
 	{"Entrust", Common, list{"Entrust"}, list{"entrust.net", "affirmtrust.com", "entrust.com"}},
-	{"GoDaddy", Common, list{"GoDaddy.com", "Starfield Technologies"}, list{"godaddy.com", "starfieldtech.com"}},
-	{"SSL.com", Common, list{"SSL Corp"}, list{"ssl.com"}},
-	{"Buypass", Common, list{"Buypass AS"}, list{"buypass.com", "buypass.no"}},
+	{"GoDaddy", Verified, list{"GoDaddy.com", "Starfield Technologies"}, list{"godaddy.com", "starfieldtech.com"}},
+	{"SSL.com", Verified, list{"SSL Corp"}, list{"ssl.com"}},
+	{"Buypass", Verified, list{"Buypass AS"}, list{"buypass.com", "buypass.no"}},
 	{"Actalis", Common, list{"Actalis S.p.A."}, list{"actalis.it"}},
 	{"HARICA", Common, list{"Hellenic Academic and Research Institutions CA"}, list{"harica.gr"}},
 }
