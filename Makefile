@@ -63,3 +63,22 @@ fuzz: ## every fuzz target, FUZZTIME each
 .PHONY: bench
 bench: ## the benchmarks; ratios within one run are what counts
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# What releases ship besides the binary. SOURCE_DATE_EPOCH dates the manual.
+OUT ?= .
+
+.PHONY: man
+man: ## write the manual pages into OUT/man
+	$(GO) run ./cmd/postseal man $(OUT)/man
+
+.PHONY: completions
+completions: ## write the shell completions into OUT/completions
+	@mkdir -p $(OUT)/completions
+	$(GO) run ./cmd/postseal completion bash > $(OUT)/completions/postseal.bash
+	$(GO) run ./cmd/postseal completion zsh > $(OUT)/completions/_postseal
+	$(GO) run ./cmd/postseal completion fish > $(OUT)/completions/postseal.fish
+
+.PHONY: release-check
+release-check: ## hold the action, packages and CI templates to the binary; actionlint checks the workflows
+	$(GO) test -count 1 ./packaging/...
+	$(GO) run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 .github/workflows/*.yml docs/examples/*.yml

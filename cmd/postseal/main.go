@@ -167,7 +167,7 @@ func newRootCmd(s *streams, args ...string) *cobra.Command {
 	})
 	root.AddCommand(
 		newAuditCmd(s), newGenerateCmd(s), newSPFCmd(s), newDKIMCmd(s), newDMARCCmd(s), newMTASTSCmd(s), newDANECmd(s), newTLSRPTCmd(s), newStartTLSCmd(s), newBIMICmd(s), newMessageCmd(s), newLintCmd(s), newSessionCmd(s), newExplainCmd(s), newRulesCmd(s), newRenderCmd(s), newConfigCmd(s),
-		newDemoCmd(s), newVersionCmd(s), newReportSchemaCmd(s),
+		newDemoCmd(s), newVersionCmd(s), newReportSchemaCmd(s), newManCmd(),
 	)
 	// A flag's text is wrapped rather than cut by the terminal.
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 100"))
@@ -177,6 +177,7 @@ func newRootCmd(s *streams, args ...string) *cobra.Command {
 	root.SetHelpCommand(newHelpCmd())
 	root.InitDefaultCompletionCmd(args...)
 	strict(root)
+	completions(root)
 	return root
 }
 
