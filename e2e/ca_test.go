@@ -106,3 +106,23 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 	}
 	return key
 }
+
+// appendTo puts the authority's own certificate behind those in a file.
+func (a *authority) appendTo(t *testing.T, file string) {
+	t.Helper()
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := pem.Encode(f, &pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// selfSigned is a certificate that nobody else vouches for, as issue gives it.
+func (a *authority) selfSigned(t *testing.T, name string) string {
+	t.Helper()
+	alone := &authority{dir: a.dir, key: newKey(t)}
+	return alone.install(t, name, 30, alone.key, name)
+}

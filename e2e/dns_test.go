@@ -12,7 +12,7 @@ import (
 
 const (
 	ns1, ns2 = "127.0.1.53", "127.0.2.53" // of one Knot that serves all zones
-	refuser  = "127.0.3.53"               // of a Knot that serves none: it answers REFUSED
+	refuser  = "127.0.3.53"               // of a Knot that refuses nearly all, and has old versions of the rest
 	resolver = "127.0.0.53"
 )
 
@@ -20,8 +20,11 @@ const (
 type zone struct {
 	origin string // absolute
 	text   string // records, owners relative to origin; SOA and NS are added
+	serial int    // 0: the usual one
 	signed bool
 	badDS  bool // the parent publishes a DS of no key of the zone
+
+	older string // what ns.refuser.example serves under an older serial; "" for nothing
 
 	policy string // of Knot: "" for NSEC, else nsec3 or opt-out
 	island bool   // the parent publishes no DS
@@ -58,7 +61,16 @@ func startDNS(t *testing.T, dir string, zones []zone, more string) {
 	writeZone(t, knot, root)
 
 	daemon(t, dir, "knotd", []string{ns1 + ":53", ns2 + ":53"}, "/usr/sbin/knotd", "-c", conf)
-	daemon(t, dir, "knotd-refuser", []string{refuser + ":53"}, "/usr/sbin/knotd", "-c", knotConf(t, folder(t, dir, "refuser"), nil, refuser))
+	refuses := folder(t, dir, "refuser")
+	var stale []zone
+	for _, z := range zones {
+		if z.older != "" {
+			old := zone{origin: z.origin, text: z.older, serial: 2026112200}
+			writeZone(t, refuses, old)
+			stale = append(stale, old)
+		}
+	}
+	daemon(t, dir, "knotd-refuser", []string{refuser + ":53"}, "/usr/sbin/knotd", "-c", knotConf(t, refuses, stale, refuser))
 	startUnbound(t, dir, anchor)
 }
 
@@ -123,8 +135,8 @@ func writeZone(t *testing.T, dir string, z zone) {
 		write(t, z.text, dir, zoneFile(z.origin))
 		return
 	}
-	write(t, fmt.Sprintf("$ORIGIN %s\n$TTL 3600\n@ SOA ns1.nic.example. hostmaster.nic.example. 2026112301 7200 3600 1209600 900\n"+
-		"@ NS ns1.nic.example.\n@ NS ns2.nic.example.\n%s", z.origin, z.text), dir, zoneFile(z.origin))
+	write(t, fmt.Sprintf("$ORIGIN %s\n$TTL 3600\n@ SOA ns1.nic.example. hostmaster.nic.example. %d 7200 3600 1209600 900\n"+
+		"@ NS ns1.nic.example.\n@ NS ns2.nic.example.\n%s", z.origin, cmp.Or(z.serial, 2026112301), z.text), dir, zoneFile(z.origin))
 }
 
 // makeKey makes the signing key of a zone and gives its DS record.

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +17,7 @@ type domain struct {
 	// {{domain}} is the name, {{dkim}} a record that postseal generated.
 	zone          string
 	signed, badDS bool
+	older         string // what another name server, ns.refuser.example, still serves
 
 	args []string // of audit, beside the common ones
 
@@ -44,7 +46,10 @@ mta-sts     A   ` + policies + `
 )
 
 // domains is the table. Severities are those of the rules' documentation.
-var domains = []domain{
+var domains = slices.Concat(usualDomains, daneDomains, hostDomains, recordDomains)
+
+// usualDomains are those that most audits meet.
+var usualDomains = []domain{
 	{
 		name: "good.example", why: "everything right: nothing may be reported",
 		zone: authentic + policy + `
@@ -60,6 +65,9 @@ news        MX  10 mx1
 news        TXT "v=spf1 mx -all"
 {{dkim news}}
 _smtp._tls.news TXT "v=TLSRPTv1; rua=mailto:tls@{{domain}}"
+
+; it takes the reports of another domain
+sendonly.example._report._dmarc TXT "v=DMARC1"
 `,
 		signed: true, profile: "mail", grade: "A+",
 	}, {
@@ -247,7 +255,7 @@ func mailHosts(cert func(age int, names ...string) string) []personality {
 			"smtpd_tls_protocols=>=TLSv1", "smtpd_tls_ciphers=medium", "tls_medium_cipherlist=ALL:COMPLEMENTOFALL:@SECLEVEL=0",
 		}},
 	}
-	return hosts
+	return append(hosts, moreHosts(cert)...)
 }
 
 // sites are the policy hosts.
@@ -255,7 +263,7 @@ func sites() []site {
 	enforce := func(mx ...string) string {
 		return "version: STSv1\nmode: enforce\nmx: " + strings.Join(mx, "\nmx: ") + "\nmax_age: 2592000\n"
 	}
-	return []site{
+	return append(moreSites(enforce), []site{
 		{name: "mta-sts.good.example", policy: enforce("mx1.good.example", "mx2.good.example")},
 		{name: "mta-sts.danewrong.example", policy: enforce("mx.danewrong.example")},
 		{name: "mta-sts.expired.example", policy: enforce("mx.expired.example")},
@@ -263,5 +271,5 @@ func sites() []site {
 		{name: "mta-sts.nopolicy.example"},
 		{name: "mta-sts.redirect.example", to: "https://policy.redirect.example/mta-sts.txt"},
 		{name: "policy.redirect.example", policy: enforce("mx.redirect.example")},
-	}
+	}...)
 }

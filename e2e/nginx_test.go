@@ -16,6 +16,7 @@ type site struct {
 	name   string
 	policy string // the text; "" for a file that is not there
 	to     string // a URL to redirect to instead
+	cert   string // file with key and certificate; "" for the common one
 }
 
 func startNginx(t *testing.T, dir, cert string, sites []site) {
@@ -48,6 +49,9 @@ http {
 		redirect := ""
 		if s.to != "" {
 			redirect = "return 301 " + s.to + "; "
+		}
+		if s.cert != "" {
+			redirect += fmt.Sprintf("ssl_certificate %[1]s; ssl_certificate_key %[1]s; ", s.cert)
 		}
 		fmt.Fprintf(&b, "    server { listen %s:443 ssl; server_name %s; root %s; %s}\n", policies, s.name, root, redirect)
 	}

@@ -3,14 +3,18 @@
 package e2e
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -45,28 +49,46 @@ func startWorld(t *testing.T) *world {
 
 	hosts := mailHosts(func(age int, names ...string) string { return ca.issue(t, names[0], age, names...) })
 	for i := range hosts {
-		if hosts[i].host == oldTLSHost { // a certificate for each type of key
+		switch hosts[i].host {
+		case oldTLSHost: // a certificate for each type of key
 			hosts[i].cert += "," + ca.issueRSA(t, "rsa", oldTLSHost)
+		case anchorHost: // the server sends what TLSA names
+			ca.appendTo(t, hosts[i].cert)
+		case selfSignedHost:
+			hosts[i].cert = ca.selfSigned(t, selfSignedHost)
 		}
 	}
 	w.log = startPostfix(t, dir, hosts)
 	var names []string
-	for _, s := range sites() {
-		names = append(names, s.name)
+	hosted := sites()
+	for i, s := range hosted {
+		switch s.name {
+		case expiredSite:
+			hosted[i].cert = ca.issue(t, s.name, 101, s.name)
+		case misnamedSite:
+			hosted[i].cert = ca.issue(t, s.name, 30, "www.example")
+		default:
+			names = append(names, s.name)
+		}
 	}
-	startNginx(t, dir, ca.issue(t, "policies", 30, names...), sites())
+	startNginx(t, dir, ca.issue(t, "policies", 30, names...), hosted)
 
 	key := w.generateDKIM(t, "good.example", "s1")
 	fill := strings.NewReplacer(
 		"{{key}}", key,
 		"{{dkim}}", "s1._domainkey "+key,
 		"{{dkim news}}", "s1._domainkey.news "+key,
-		"{{tlsa}}", tlsa(t, hosts[0].cert))
+		"{{key 1024}}", weakKey(t, 1024),
+		"{{key 768}}", weakKey(t, 768),
+		"{{tlsa}}", "3 1 1 "+keyDigest(t, hosts[0].cert),
+		"{{tlsa shared}}", "3 1 1 "+keyDigest(t, hosts[slices.IndexFunc(hosts, func(h personality) bool { return h.host == "mx.hosts.example" })].cert),
+		"{{tlsa ca}}", "2 1 1 "+keyDigest(t, ca.file))
 	var zones []zone
 	for _, d := range domains {
 		if d.zone != "" {
 			text := strings.ReplaceAll(fill.Replace(d.zone), "{{domain}}", d.name)
-			zones = append(zones, zone{origin: d.name + ".", text: text, signed: d.signed, badDS: d.badDS})
+			zones = append(zones, zone{origin: d.name + ".", text: text, signed: d.signed, badDS: d.badDS,
+				older: strings.ReplaceAll(fill.Replace(d.older), "{{domain}}", d.name)})
 		}
 	}
 	startDNS(t, dir, zones, fill.Replace(others))
@@ -107,8 +129,8 @@ func (w *world) generateDKIM(t *testing.T, domain, selector string) string {
 	return out
 }
 
-// tlsa is "3 1 1" of the certificate in a file (RFC 7672 §3.1.1).
-func tlsa(t *testing.T, file string) string {
+// keyDigest is what "1 1" in a TLSA record means (RFC 6698 §2.1), of the first certificate in a file.
+func keyDigest(t *testing.T, file string) string {
 	t.Helper()
 	rest, err := os.ReadFile(file)
 	if err != nil {
@@ -127,6 +149,21 @@ func tlsa(t *testing.T, file string) string {
 			t.Fatal(err)
 		}
 		sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
-		return "3 1 1 " + hex.EncodeToString(sum[:])
+		return hex.EncodeToString(sum[:])
 	}
+}
+
+// weakKey is a DKIM key of so few bits that no generator of ours makes it.
+func weakKey(t *testing.T, bits int) string {
+	t.Helper()
+	t.Setenv("GODEBUG", "rsa1024min=0")
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("TXT %q", "v=DKIM1; k=rsa; p="+base64.StdEncoding.EncodeToString(der))
 }
