@@ -116,6 +116,7 @@ func (m *markdown) domain(r *Report) {
 	m.line("**", mdText(r.Verdict.Text), "**")
 	m.line()
 	m.line(mdText(m.coverage(r)), " · ", mdText(m.profile(r.Profile.Name)))
+	m.section(m.since(r))
 	m.section(m.steps(r))
 	m.section(m.standards(r))
 	m.section(m.findings(r))

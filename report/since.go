@@ -1,5 +1,7 @@
 package report
 
+import "strings"
+
 // sinceView is what changed from an earlier run, as the page shows it.
 type sinceView struct {
 	Lead    string // when that was, and the score then
@@ -69,7 +71,7 @@ func (w words) sinceLast(r *Report, d *Document, links map[string]string) *since
 				g.More = w.count("lines-more", len(list)-i)
 				break
 			}
-			item := sinceItem{State: severityState(f.Severity), Word: w.severity(f.Severity), Message: clip(Escape(f.Message), maxMessage), Rule: Escape(f.Rule), Subject: clip(Escape(f.Subject), 300), Why: w.or("since.why", f.Why, "")}
+			item := sinceItem{State: severityState(f.Severity), Word: w.severity(f.Severity), Message: clip(Escape(f.Message), maxMessage), Rule: Escape(f.Rule), Subject: clip(Escape(f.Subject), 300), Why: w.sinceWhy(f.Why)}
 			if link {
 				item.Link = links[f.Rule]
 			}
@@ -78,6 +80,7 @@ func (w words) sinceLast(r *Report, d *Document, links map[string]string) *since
 		v.Groups = append(v.Groups, g)
 	}
 	group(s.New, w.count("since.new", len(s.New)), "error", true)
+	group(s.Worse, w.count("since.worse", len(s.Worse)), "error", true)
 	group(s.Fixed, w.count("since.fixed", len(s.Fixed)), "ok", false)
 	group(s.Unclear, w.count("since.unclear", len(s.Unclear)), "unknown", false)
 	for i, rec := range s.Records {
@@ -96,4 +99,40 @@ func (w words) sinceLast(r *Report, d *Document, links map[string]string) *since
 	}
 	v.Nothing = len(v.Groups) == 0 && len(v.Records) == 0
 	return v
+}
+
+// sinceWhy says what else may have brought a finding, or how severe it was.
+func (w words) sinceWhy(why string) string {
+	switch why {
+	case "notice", "warning", "info", "error":
+		return w.t("since.was", "Severity", w.t("severity."+why))
+	}
+	return w.or("since.why", why, "")
+}
+
+// sinceLine says in one line what changed from an earlier run, "" without one.
+func (w words) sinceLine(r *Report) string {
+	s := r.Since
+	if s == nil {
+		return ""
+	}
+	var parts []string
+	for _, c := range []struct {
+		n    int
+		text string
+	}{
+		{len(s.Fixed), w.count("since.short-fixed", len(s.Fixed))}, {len(s.New), w.count("since.short-new", len(s.New))},
+		{len(s.Worse), w.count("since.short-worse", len(s.Worse))}, {len(s.Unclear), w.count("since.short-unclear", len(s.Unclear))},
+	} {
+		if c.n > 0 {
+			parts = append(parts, c.text)
+		}
+	}
+	if len(parts) == 0 {
+		parts = append(parts, w.t("since.short-same"))
+	}
+	if !ungraded(r) && s.Grade != "" && s.Grade != "–" {
+		parts = append(parts, w.t("since.short-score", "From", w.integer(s.Score), "To", w.integer(r.Score.Value)))
+	}
+	return w.t("since.line", "When", w.date(s.StartedAt), "What", strings.Join(parts, ", "))
 }

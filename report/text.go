@@ -97,11 +97,15 @@ func (p *textPrinter) domain(r *Report) {
 			p.line(p.wrap("  ", p.capText(r, c)))
 		}
 	}
+	if line := p.sinceLine(r); line != "" {
+		p.line(p.wrap("  ", line))
+	}
 	p.steps(r)
 	p.standards(r)
 	p.dmarcReportsLine(r)
 	p.senders(r)
 	if p.opts.Verbose {
+		p.since(r)
 		p.findings(r)
 		p.policyTable(r)
 		p.securedTable(r)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -150,6 +151,8 @@ type outputs struct {
 	index      string // name of the first page of a folder, "" for the usual one
 	assets     string // folder for the style and script of pages, "" for in the page
 	folder     string // where the page that is being written lies
+
+	at *time.Time // when the run is said to have been, for results that can be made again; nil for when it was
 }
 
 type outputFile struct {
@@ -166,6 +169,9 @@ func (o *outputFlags) open(s *streams, domains int) (*outputs, *locale.Localizer
 		return nil, nil, err
 	}
 	out := &outputs{out: s.out, lang: l.Lang, words: l, suppressed: o.suppressed, category: o.category, assets: o.assets}
+	if out.at, err = sourceDate(); err != nil {
+		return nil, nil, err
+	}
 	if out.stdout, err = formatNamed(o.format); err != nil {
 		return nil, nil, err
 	}
@@ -298,6 +304,9 @@ func (o *outputs) exit(d *report.Document) error {
 
 // write writes the files, each whole or not at all, and then standard output.
 func (o *outputs) write(d *report.Document) error {
+	if o.at != nil {
+		report.Reproducible(d, *o.at)
+	}
 	var errs []error
 	for _, f := range o.files {
 		var err error
