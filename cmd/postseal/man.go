@@ -21,7 +21,7 @@ func newManCmd() *cobra.Command {
 		Hidden: true,
 		Long: "Man writes a manual page a command into FOLDER. The pages are the same each time; they have a date only if\n" +
 			"SOURCE_DATE_EPOCH gives one.",
-		Example: "  SOURCE_DATE_EPOCH=1795473502 postseal man man/",
+		Example: "  postseal man man/",
 		Args:    oneArg("FOLDER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			date := ""
