@@ -215,6 +215,11 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 	g.Go(func() (err error) {
 		f.Zone, err = zone.Gather(ctx, r, req.Domain, zone.Options{
 			Named: req.SendingIPs, BlockLists: req.BlockLists,
+			Each: func(t *zone.Target) {
+				if probe != nil {
+					submits(req.Domain, t, probe)
+				}
+			},
 			Known: func(ctx context.Context) zone.Known {
 				for _, done := range []chan struct{}{mxDone, spfDone} {
 					select {

@@ -3,10 +3,12 @@ package audit
 import (
 	"context"
 	"net/netip"
+	"slices"
 
 	"github.com/postseal/postseal/dane"
 	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/starttls"
+	"github.com/postseal/postseal/zone"
 )
 
 // NamedHost is a host that hands in or fetches mail, and the ports to look at.
@@ -20,6 +22,33 @@ func (h NamedHost) add(ctx context.Context, r dns.Resolver, probe *starttls.Run)
 	addrs, _ := Addresses(ctx, r, h.Host)
 	probe.AddNamed(h.Host, addrs, h.Ports)
 	return ctx.Err()
+}
+
+// submits has a host probed where SRV records say that mail is handed in. Only
+// the usual ports are: whoever publishes SRV records must not choose where we
+// knock. Hosts for fetching mail are the user's to name.
+func submits(domain dns.Name, t *zone.Target, probe *starttls.Run) {
+	var ports []uint16
+	for _, e := range t.Endpoints {
+		if (e.Service == "_submissions" || e.Service == "_submission") && slices.Contains([]uint16{465, 587, 2525}, e.Port) && !slices.Contains(ports, e.Port) {
+			ports = append(ports, e.Port)
+		}
+	}
+	if addrs := t.Addresses(); len(ports) > 0 && len(addrs) > 0 {
+		probe.AddService(domain, t.Host, addrs, ports)
+	}
+}
+
+// settleSRV tells on which ports hosts for fetching mail speak TLS at once.
+func settleSRV(f *Facts) {
+	f.Zone.SRV.TLS = map[dns.Name][]uint16{}
+	for _, h := range f.STARTTLS.Named {
+		for _, s := range h.Sessions {
+			if (s.Port == 993 || s.Port == 995) && s.TLS != nil && !slices.Contains(f.Zone.SRV.TLS[h.Name], s.Port) {
+				f.Zone.SRV.TLS[h.Name] = append(f.Zone.SRV.TLS[h.Name], s.Port)
+			}
+		}
+	}
 }
 
 // Addresses looks up the addresses of both families. The look-ups that failed

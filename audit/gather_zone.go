@@ -52,6 +52,7 @@ func settleZone(f *Facts) {
 	f.Zone.Profile = f.Profile
 	f.Zone.Unvalidated = f.DNSSEC.Unknown()
 	settleCAA(f)
+	settleSRV(f)
 	for _, h := range f.STARTTLS.Hosts {
 		for _, s := range port25(h) {
 			for _, a := range f.Zone.Addresses {

@@ -206,6 +206,26 @@ func TestNamedHosts(t *testing.T) {
 	}
 }
 
+// TestServices: a host of SRV records is looked at on both ports for handing in
+// mail, and only what was named counts as named, whoever named it first.
+func TestServices(t *testing.T) {
+	r := Start(t.Context(), canned{"5.6.7.8": "ok"}, false)
+	at := []netip.Addr{netip.MustParseAddr("5.6.7.8")}
+	r.AddNamed(mx1, at, []uint16{993})
+	r.AddService("example.com", mx1, at, []uint16{587})
+	f := r.Wait(nil)
+	var ports []uint16
+	for _, s := range f.Named[0].Sessions {
+		ports = append(ports, s.Port)
+	}
+	if want := []uint16{465, 587, 993}; !slices.Equal(ports, want) {
+		t.Errorf("looked at %v, want %v", ports, want)
+	}
+	if want := []uint16{587, 993}; !slices.Equal(f.Named[0].Ports, want) || f.Named[0].Owner != "example.com" {
+		t.Errorf("named %v by %q, want %v by example.com", f.Named[0].Ports, f.Named[0].Owner, want)
+	}
+}
+
 func TestOutdated(t *testing.T) {
 	for banner, want := range map[string]string{
 		"mx ESMTP Exim 4.94.2 Mon":             "4.97.1",

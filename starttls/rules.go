@@ -57,7 +57,7 @@ func (f *Facts) sessions(ports []uint16) []*Session {
 // silent port says something.
 func (f *Facts) named(t Target) bool {
 	return slices.ContainsFunc(f.Named, func(h *Host) bool {
-		return h.Name == t.Host && slices.ContainsFunc(h.Sessions, func(s *Session) bool { return s.Port == t.Port })
+		return h.Name == t.Host && slices.Contains(h.Ports, t.Port)
 	})
 }
 

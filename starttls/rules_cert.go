@@ -1,6 +1,7 @@
 package starttls
 
 import (
+	"crypto/x509"
 	"slices"
 	"time"
 
@@ -277,7 +278,7 @@ func (s *Session) faultOf(c *Cert) string {
 func certFault(fault string) func(*Facts, *check.Reporter) {
 	return each(allPorts, StepTLS, func(f *Facts, s *Session) *check.Finding {
 		c, own := s.fault()
-		if own != fault {
+		if own != fault || f.servesOwner(s, c, own) {
 			return nil
 		}
 		for _, o := range f.sessions([]uint16{s.Port}) {
@@ -287,6 +288,17 @@ func certFault(fault string) func(*Facts, *check.Reporter) {
 		}
 		return onCert(s, c)
 	})
+}
+
+// servesOwner tells that the certificate has another name than the host's and
+// that it is the domain's whose SRV records lead there: mail programs that
+// follow them accept either (RFC 6186 §6).
+func (f *Facts) servesOwner(s *Session, c *Cert, fault string) bool {
+	if fault != "name" {
+		return false
+	}
+	i := slices.IndexFunc(f.Named, func(h *Host) bool { return h.Name == s.Host && h.Owner != "" && slices.Contains(h.Ports, s.Port) })
+	return i >= 0 && (&x509.Certificate{DNSNames: c.Names}).VerifyHostname(f.Named[i].Owner.String()) == nil
 }
 
 // onCert is a finding about a certificate, mild on port 25.

@@ -28,7 +28,7 @@ func TestRules(t *testing.T) {
 		}
 		f := &Facts{Domain: dns.Name(c.Domain()), Profile: c.Profile(), NoHosts: in.NoHosts, Level: in.Level, Hosts: []*Host{}}
 		for i, h := range append(in.Hosts, in.Named...) {
-			host := &Host{Name: h.Host}
+			host := &Host{Name: h.Host, Owner: h.Owner, Ports: h.Ports}
 			for _, raw := range h.Sessions {
 				var head struct {
 					Port   uint16 `json:"port"`
@@ -49,6 +49,12 @@ func TestRules(t *testing.T) {
 			if i < len(in.Hosts) {
 				f.Hosts = append(f.Hosts, host)
 			} else {
+				for _, s := range host.Sessions {
+					if h.Ports != nil {
+						break
+					}
+					host.Ports = append(host.Ports, s.Port)
+				}
 				f.Named = append(f.Named, host)
 			}
 		}
@@ -61,6 +67,8 @@ func TestRules(t *testing.T) {
 
 type rawHost struct {
 	Host     dns.Name          `json:"host"`
+	Owner    dns.Name          `json:"named_by"`
+	Ports    []uint16          `json:"named_ports"`
 	Sessions []json.RawMessage `json:"sessions"`
 }
 

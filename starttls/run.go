@@ -47,9 +47,36 @@ func Start(ctx context.Context, prober Prober, allowPrivate bool) *Run {
 func (r *Run) Add(host dns.Name, addrs []netip.Addr) { r.add(r.hosts, host, addrs, r.ports) }
 
 // AddNamed is Add for a host that hands in or fetches mail, at ports of its
-// own: it goes to Facts.Named.
+// own: it goes to Facts.Named. A host may be named again for further ports.
 func (r *Run) AddNamed(host dns.Name, addrs []netip.Addr, ports []uint16) {
-	r.add(r.named, host, addrs, ports)
+	r.addNamed(host, addrs, ports, ports, "")
+}
+
+// AddService is AddNamed for a host that SRV records of the owner name. Mail is
+// handed in on 465 and 587: both are looked at, and only those in ports count
+// as named.
+func (r *Run) AddService(owner, host dns.Name, addrs []netip.Addr, ports []uint16) {
+	look := slices.Clone(ports)
+	for _, p := range []uint16{465, 587} {
+		if !slices.Contains(look, p) {
+			look = append(look, p)
+		}
+	}
+	r.addNamed(host, addrs, look, ports, owner)
+}
+
+func (r *Run) addNamed(host dns.Name, addrs []netip.Addr, look, ports []uint16, owner dns.Name) {
+	r.add(r.named, host, addrs, look)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := r.named[host]
+	h.Owner = cmp.Or(h.Owner, owner)
+	for _, p := range ports {
+		if !slices.Contains(h.Ports, p) {
+			h.Ports = append(h.Ports, p)
+			slices.Sort(h.Ports)
+		}
+	}
 }
 
 // Look holds a session with one port of one host at each address, and makes the
@@ -79,6 +106,9 @@ func Look(ctx context.Context, p *SMTPProber, host dns.Name, addrs []netip.Addr,
 	r.add(list, host, rest, []uint16{port})
 	r.mu.Lock()
 	list[host].Sessions = append(list[host].Sessions, held...)
+	if port != 25 {
+		list[host].Ports = []uint16{port}
+	}
 	r.mu.Unlock()
 	f := r.Wait(nil)
 	f.Domain = host
@@ -91,22 +121,25 @@ func Look(ctx context.Context, p *SMTPProber, host dns.Name, addrs []netip.Addr,
 func (r *Run) add(hosts map[dns.Name]*Host, host dns.Name, addrs []netip.Addr, ports []uint16) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if hosts[host] != nil {
-		return
+	h := hosts[host]
+	if h == nil {
+		h = &Host{Name: host, Sessions: []*Session{}, over: len(hosts) >= maxHosts, asked: map[Target]bool{}}
+		hosts[host] = h
 	}
-	h := &Host{Name: host, Sessions: []*Session{}}
-	over := len(hosts) >= maxHosts
-	hosts[host] = h
 	for i, a := range addrs {
 		for _, port := range ports {
 			t := Target{Host: host, Addr: a, Port: port}
+			if h.asked[t] {
+				continue
+			}
+			h.asked[t] = true
 			slot := len(h.Sessions)
 			switch block := special.Block(a); {
 			case block != "" && !r.allowPrivate:
 				s := newSession(t)
 				s.Status, s.Detail = "special-address", block
 				h.Sessions = append(h.Sessions, s)
-			case over || i >= maxAddresses:
+			case h.over || i >= maxAddresses:
 				h.Sessions = append(h.Sessions, notAsked(t, "cap"))
 			default:
 				h.Sessions = append(h.Sessions, nil)

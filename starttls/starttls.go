@@ -56,6 +56,16 @@ const OtherPort = "other-port"
 type Host struct {
 	Name     dns.Name   `json:"host"`
 	Sessions []*Session `json:"sessions"` // by address, then port 25, 465, 587
+
+	// Ports of a named host are those that were named. Others were looked at
+	// beside them, and say nothing where they are closed or silent.
+	Ports []uint16 `json:"named_ports,omitempty"`
+	// Owner is the domain whose SRV records name the host, "" for one that the
+	// user named: a certificate for that domain is good, too (RFC 6186 §6).
+	Owner dns.Name `json:"named_by,omitempty"`
+
+	over  bool            // beyond the cap of hosts
+	asked map[Target]bool // targets that a run has added
 }
 
 // Target is one port of one address of one mail host.

@@ -1,6 +1,8 @@
 package zone
 
 import (
+	"slices"
+
 	"strings"
 
 	"github.com/postseal/postseal/check"
@@ -172,6 +174,7 @@ After:
 				case clear.Lookup.Unknown():
 					r.Unknown(clear.Lookup.Error)
 				case len(clear.offers()) == 0 || len(tls.offers()) > 0:
+				case f.SRV.tlsOpen(clear, tls.Port):
 				case tls.Lookup.Unknown():
 					r.Unknown(tls.Lookup.Error)
 				default:
@@ -285,4 +288,12 @@ func (f *Facts) onService(v *Service, rec *dns.Record) check.Finding {
 		find.Record = rec.Data
 	}
 	return find
+}
+
+// tlsOpen tells whether every host of a service was seen to offer it with TLS
+// from the first octet, too.
+func (s *SRV) tlsOpen(v *Service, port uint16) bool {
+	return !slices.ContainsFunc(v.offers(), func(rec dns.Record) bool {
+		return !slices.Contains(s.TLS[rec.Host], port)
+	})
 }

@@ -3,6 +3,7 @@ package zone
 import (
 	"context"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -52,6 +53,15 @@ func TestRules(t *testing.T) {
 					h.Served = &Served{Issuer: "CA", Domains: []string{ca}, Wildcard: wild}
 				}
 			}
+		}
+		f.SRV.TLS = map[dns.Name][]uint16{}
+		for _, h := range strings.Fields(c.Setup["tls"]) {
+			name, port, _ := strings.Cut(h, "=")
+			n, err := strconv.ParseUint(port, 10, 16)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.SRV.TLS[dns.Name(name)] = append(f.SRV.TLS[dns.Name(name)], uint16(n))
 		}
 		if ca := c.Setup["mark"]; ca != "" {
 			f.CAA.Mark = &Served{Issuer: "CA", Domains: []string{ca}}

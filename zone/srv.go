@@ -2,6 +2,7 @@ package zone
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"sync"
 
@@ -28,6 +29,10 @@ type SRV struct {
 	Services []*Service `json:"services"`
 	Targets  []*Target  `json:"targets"` // the hosts named, each once
 	Over     int        `json:"over"`    // hosts beyond the cap
+
+	// TLS are the ports, by host, on which the probe met TLS from the first
+	// octet; set by the audit where the user had it look.
+	TLS map[dns.Name][]uint16 `json:"-"`
 }
 
 // Service is one service and its records.
@@ -42,6 +47,21 @@ type Target struct {
 	Host dns.Name   `json:"host"`
 	A    dns.Lookup `json:"a"`
 	AAAA dns.Lookup `json:"aaaa"`
+
+	Endpoints []Endpoint `json:"-"` // that name it
+}
+
+// Addresses are those found of the host.
+func (t *Target) Addresses() []netip.Addr {
+	var list []netip.Addr
+	for _, l := range []*dns.Lookup{&t.A, &t.AAAA} {
+		for _, rec := range l.Records() {
+			if rec.Addr.IsValid() {
+				list = append(list, rec.Addr)
+			}
+		}
+	}
+	return list
 }
 
 // Endpoint is a host and port where a service is said to be.
@@ -85,7 +105,7 @@ func (s *SRV) service(name string) *Service {
 	return s.Services[i]
 }
 
-func (f *Facts) gatherSRV(ctx context.Context, r dns.Resolver) {
+func (f *Facts) gatherSRV(ctx context.Context, r dns.Resolver, each func(*Target)) {
 	s := &f.SRV
 	s.Services, s.Targets = []*Service{}, []*Target{}
 	tcp := f.Domain.Child("_tcp")
@@ -113,8 +133,20 @@ func (f *Facts) gatherSRV(ctx context.Context, r dns.Resolver) {
 		}
 		t := &Target{Host: e.Host}
 		s.Targets = append(s.Targets, t)
-		wg.Go(func() { t.A = dns.Ask(ctx, r, t.Host, dns.TypeA) })
-		wg.Go(func() { t.AAAA = dns.Ask(ctx, r, t.Host, dns.TypeAAAA) })
+		for _, o := range s.Endpoints() {
+			if o.Host == t.Host {
+				t.Endpoints = append(t.Endpoints, o)
+			}
+		}
+		wg.Go(func() {
+			var both sync.WaitGroup
+			both.Go(func() { t.A = dns.Ask(ctx, r, t.Host, dns.TypeA) })
+			both.Go(func() { t.AAAA = dns.Ask(ctx, r, t.Host, dns.TypeAAAA) })
+			both.Wait()
+			if each != nil {
+				each(t)
+			}
+		})
 	}
 	wg.Wait()
 }

@@ -66,6 +66,10 @@ type Options struct {
 	// Own tells hosts that the domain's owner can speak for; nil: those below the domain.
 	Own func(dns.Name) bool
 
+	// Each is told of every host that SRV records name, with its addresses, as
+	// soon as they are known; nil where nobody wants to know.
+	Each func(*Target)
+
 	// Random waits for a question that somebody put below a name that nobody
 	// made, itself right below the domain; nil means that none was put.
 	Random func(context.Context) dns.Lookup
@@ -91,7 +95,7 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, opts Options) 
 		own = func(n dns.Name) bool { return n.IsUnder(domain) }
 	}
 	wg.Go(func() { f.gatherCAA(ctx, r, own) })
-	wg.Go(func() { f.gatherSRV(ctx, r) })
+	wg.Go(func() { f.gatherSRV(ctx, r, opts.Each) })
 	if opts.Random != nil {
 		wg.Go(func() { f.gatherWildcard(ctx, r, opts.Random) })
 	}

@@ -59,6 +59,7 @@ func (l *Lab) Corners() []Domain {
 		corner("self-signed", "a mail host with a certificate of its own making: a notice"),
 		corner("closed", "a mail host that refuses the connection", "smtp-all-unreachable"),
 		corner("dane-wrong", "a signed zone whose TLSA record names another key", "dane-no-match"),
+		corner("srv", "an SRV record that leads to a server with log-in before TLS", "auth-plain-before-tls"),
 		corner("sts-missing", "a policy host that answers 404", "mtasts-policy-http-status"),
 		corner("sts-redirect", "a policy host that redirects", "mtasts-policy-redirect"),
 		corner("sts-html", "a policy host with a web page in place of the policy", "mtasts-policy-html"),

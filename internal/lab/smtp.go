@@ -52,6 +52,7 @@ var mailHosts = []mailHost{
 	{name: "mx.busy.corner.example", ports: mxOnly, manner: busy},
 	{name: "mx.self-signed.corner.example", ports: mxOnly, cert: certSelfSigned},
 	{name: "mx.good.corner.example", ports: mxOnly, cert: certGood},
+	{name: "smtp.srv.corner.example", ports: []uint16{587}, cert: certGood, authInTheClear: true},
 	{name: "mx.dane-wrong.corner.example", ports: mxOnly, cert: certGood},
 }
 
