@@ -4,8 +4,14 @@ import (
 	"context"
 	"sync"
 
+	"github.com/postseal/postseal/dkim"
 	"github.com/postseal/postseal/dns"
 )
+
+// maxProvenKeys bounds the failed look-ups of selectors that are proven. A name
+// server that fails at one mostly fails at all of a list of guesses, and each
+// costs a question to every server of the zone.
+const maxProvenKeys = 8
 
 // prove asks each name server of the zone for what the resolver could not get,
 // where the answer decides: whether mail can be delivered, which policies hold,
@@ -27,9 +33,7 @@ func (a *Auditor) prove(ctx context.Context, f *Facts) {
 	if f.BIMI.Lookup.Name.IsUnder(f.Domain) { // that of an inherited record is another domain's
 		lookups = append(lookups, &f.BIMI.Lookup)
 	}
-	for _, s := range f.DKIM.Selectors {
-		lookups = append(lookups, &s.Lookup)
-	}
+	lookups = append(lookups, failedKeys(f.DKIM.Selectors)...)
 	for _, h := range f.DANE.Hosts {
 		lookups = append(lookups, &h.Lookup)
 	}
@@ -51,6 +55,24 @@ func (a *Auditor) prove(ctx context.Context, f *Facts) {
 		})
 	}
 	wg.Wait()
+}
+
+// failedKeys are the look-ups of selectors that got no answer, at most
+// maxProvenKeys: first those that somebody named or that a message or report
+// shows, since a guess that fails may be no selector at all.
+func failedKeys(selectors []*dkim.Selector) []*dns.Lookup {
+	var known, guessed []*dns.Lookup
+	for _, s := range selectors {
+		switch {
+		case !s.Lookup.Unknown():
+		case s.FoundBy == dkim.ByNamed || s.FoundBy == dkim.ByObserved:
+			known = append(known, &s.Lookup)
+		default:
+			guessed = append(guessed, &s.Lookup)
+		}
+	}
+	list := append(known, guessed...)
+	return list[:min(len(list), maxProvenKeys)]
 }
 
 // allFail tells whether no server of the zone answers the question and at least

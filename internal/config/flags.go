@@ -31,6 +31,7 @@ var Flags = []Flag{
 	{"tls-versions", Text},
 	{"submission-host", List},
 	{"access-host", List},
+	{"dnsbl", List},
 	{"ca-file", Text},
 	{"bimi-ca", Text},
 	{"allow-private", Bool},
