@@ -180,8 +180,8 @@ func (o *auditOptions) run(ctx context.Context, s *streams, requests []audit.Req
 	if err != nil {
 		return err
 	}
-	if f := o.net.record; f != "" && slices.ContainsFunc(outputs.files, func(out outputFile) bool { return place(out.path) == place(f) }) {
-		return usage("--record %s and -o would write the same file", f)
+	if err := outputs.beside(o.net.record); err != nil {
+		return err
 	}
 	if err := reportEvidence(ctx, s, o.reports, time.Time{}, requests, l); err != nil {
 		return err

@@ -151,11 +151,20 @@ func domainIn(text string) (dns.Name, bool) {
 func plain(err error) error {
 	for _, room := range []string{"dns: ", "report: "} {
 		if text, ok := strings.CutPrefix(err.Error(), room); ok {
-			return errors.New(text)
+			return &plainError{text, err}
 		}
 	}
 	return err
 }
+
+// plainError says less than the error it stands for, and stays that error.
+type plainError struct {
+	text string
+	err  error
+}
+
+func (e *plainError) Error() string { return e.text }
+func (e *plainError) Unwrap() error { return e.err }
 
 // parseProfile reads --profile; without it the profile is to be told.
 func parseProfile(word string) (check.Profile, error) {

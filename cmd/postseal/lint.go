@@ -140,6 +140,9 @@ func (o *lintOptions) run(ctx context.Context, s *streams, args []string) error 
 	if err != nil {
 		return err
 	}
+	if err := outputs.beside(o.net.record); err != nil {
+		return err
+	}
 	w, err := o.net.open(time.Now)
 	if err != nil {
 		return err

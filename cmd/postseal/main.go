@@ -101,7 +101,7 @@ func usage(format string, args ...any) error {
 // run carries out one call and gives the exit code. The last line on err says
 // why it is not 0.
 func run(ctx context.Context, args []string, in io.Reader, out, stderr io.Writer) int {
-	s := &streams{in, &stdout{w: out}, stderr}
+	s := &streams{&stdin{ctx, in}, &stdout{w: out}, stderr}
 	root := newRootCmd(s, args...)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -241,6 +241,14 @@ func (o *outputFlags) openFiles(domains int) ([]outputFile, error) {
 	return files, nil
 }
 
+// beside refuses a tape that would be the same file as a result.
+func (o *outputs) beside(tape string) error {
+	if tape != "" && slices.ContainsFunc(o.files, func(f outputFile) bool { return place(f.path) == place(tape) }) {
+		return usage("--record %s and -o would write the same file", tape)
+	}
+	return nil
+}
+
 // place is one spelling of a path, to tell that two are the same.
 func place(path string) string {
 	abs, err := filepath.Abs(path)

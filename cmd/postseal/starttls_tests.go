@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -183,12 +184,28 @@ func firstLine(r io.Reader) (string, error) {
 
 // prompt asks for the password on the terminal, without showing it.
 func prompt(s *streams, user string) (string, error) {
-	file, ok := s.in.(*os.File)
+	var file *os.File
+	in, ok := s.in.(*stdin)
+	if ok {
+		file, ok = in.r.(*os.File)
+	}
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return "", errors.New("there is no terminal to ask on; use --password-file, --password-fd or POSTSEAL_PASSWORD")
 	}
 	fmt.Fprintf(s.err, "postseal: password of %q: ", user)
+	state, err := term.GetState(int(file.Fd()))
+	if err != nil {
+		return "", err
+	}
+	// ReadPassword waits through an interrupt; a terminal that was left then would
+	// no longer show what is typed.
+	stop := context.AfterFunc(in.ctx, func() {
+		_ = term.Restore(int(file.Fd()), state)
+		fmt.Fprintln(s.err, "\npostseal: interrupted, nothing was written")
+		os.Exit(exitInterrupted)
+	})
 	secret, err := term.ReadPassword(int(file.Fd()))
+	stop()
 	fmt.Fprintln(s.err)
 	return string(secret), err
 }

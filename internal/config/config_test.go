@@ -227,3 +227,37 @@ func TestFind(t *testing.T) {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }
+
+// TestFindStrange holds Find to an error where a file is meant and cannot be read.
+func TestFindStrange(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, FileName)
+	if err := os.Symlink("nowhere", path); err != nil {
+		t.Skip("no symbolic links here:", err)
+	}
+	if got, err := Find(dir); err == nil {
+		t.Errorf("a link that leads nowhere gives %q and no error", got)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(os.DevNull, path); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Find(dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("a device gives %q, %v", got, err)
+	}
+}
+
+// TestParseSecondDocument: settings in it would look as if they were in force.
+func TestParseSecondDocument(t *testing.T) {
+	_, err := Parse([]byte("domains: [example.com]\n---\nfail-on: none\n"), "p.yaml", opts)
+	if err == nil || !strings.HasPrefix(err.Error(), "p.yaml:") || !strings.Contains(err.Error(), "second document") {
+		t.Errorf("got %v", err)
+	}
+	for _, one := range []string{"", "# nothing\n", "---\nfail-on: none\n", "fail-on: none\n...\n"} {
+		if _, err := Parse([]byte(one), "p.yaml", opts); err != nil {
+			t.Errorf("%q: %v", one, err)
+		}
+	}
+}

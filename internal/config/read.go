@@ -36,10 +36,18 @@ func Find(dir string) (string, error) {
 	for {
 		path := filepath.Join(dir, FileName)
 		switch info, err := os.Stat(path); {
-		case err == nil && !info.IsDir():
+		case err == nil && info.Mode().IsRegular():
 			return path, nil
+		case err == nil && !info.IsDir():
+			// Who names a pipe means it; one that is only found would be waited for.
+			return "", &Error{path, 0, "is not a regular file"}
 		case err != nil && !errors.Is(err, os.ErrNotExist):
 			return "", err
+		case err != nil:
+			// A link that leads nowhere is a configuration that is lost, not none.
+			if _, lerr := os.Lstat(path); lerr == nil {
+				return "", err
+			}
 		}
 		up := filepath.Dir(dir)
 		if up == dir {
@@ -71,7 +79,7 @@ func Load(path string, opts Options) (*Config, error) {
 
 // Parse reads a file's text.
 func Parse(data []byte, path string, opts Options) (*Config, error) {
-	doc, err := yamlx.Parse(data)
+	doc, err := yamlx.ParseOne(data)
 	if e, ok := errors.AsType[*yamlx.SyntaxError](err); ok {
 		return nil, &Error{path, e.Line, e.Text}
 	} else if err != nil {

@@ -1,8 +1,10 @@
 package yamlx
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -79,6 +81,26 @@ func Parse(data []byte) (*Node, error) {
 	}
 	left := maxNodes
 	return convert(doc.Content[0], &left, 0)
+}
+
+// ParseOne reads text that must hold no second document.
+func ParseOne(data []byte) (*Node, error) {
+	n, err := Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var first, second yaml.Node
+	if err := dec.Decode(&first); err != nil {
+		return n, nil // nothing in it: Parse has read all that there is
+	}
+	switch err := dec.Decode(&second); {
+	case errors.Is(err, io.EOF):
+		return n, nil
+	case err != nil:
+		return nil, &SyntaxError{0, "after the first document: " + strings.TrimPrefix(err.Error(), "yaml: ")}
+	}
+	return nil, &SyntaxError{second.Line, "a second document begins here, and only one is read"}
 }
 
 func convert(y *yaml.Node, left *int, depth int) (*Node, error) {
