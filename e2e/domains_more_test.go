@@ -214,13 +214,13 @@ default._bimi TXT "v=BIMI1; l=https://mta-sts.bimi.example/logo.svg; a=;"
 		profile: "mail", grade: "B", exit: 1,
 		findings: []string{"caa-unknown-critical", "mtasts-record-missing"},
 	}, {
-		name: "srv.example", why: "mail programs are sent to an alias",
+		name: "srv.example", why: "mail programs are sent to an alias, whose certificate is not for the name they know",
 		zone: authentic + shared2 + `
 _submissions._tcp SRV 0 1 465 submit
 submit      CNAME mx1.good.example.
 `,
-		profile: "mail", grade: "B",
-		findings: []string{"mtasts-record-missing", "srv-target-cname"},
+		profile: "mail", grade: "B", exit: 1,
+		findings: []string{"cert-name", "mtasts-record-missing", "srv-target-cname"},
 	},
 }
 

@@ -204,7 +204,7 @@ mx          A   127.0.0.38
 mx          A   127.0.0.37
 `,
 		signed: true, badDS: true, profile: "mail", grade: "F", exit: 1,
-		findings: []string{"dnssec-bogus", "mtasts-record-missing"},
+		findings: []string{"dnssec-ds-mismatch", "mtasts-record-missing"},
 	}, {
 		name: "lame.example", why: "the only name server refuses: everything is unknown, nothing is missing",
 		args: []string{"--fail-on-incomplete"}, grade: "–", exit: 3,
