@@ -192,8 +192,10 @@ func TestStopsInTime(t *testing.T) {
 // a thousand times, gets none, and the session says what was there until then.
 func TestServerRenegotiates(t *testing.T) {
 	ca := newAuthority(t)
-	var asked, began atomic.Int64 // the server may still be writing when the probe has ended
+	var asked, began atomic.Int64
+	served := make(chan struct{}, 10)
 	s, f := probe(t, func(_ *fake, c net.Conn) {
+		defer func() { served <- struct{}{} }()
 		io.WriteString(c, hi)
 		r := bufio.NewReader(c)
 		for _, answer := range []string{"250-mx1\r\n250 STARTTLS\r\n", "220 go\r\n"} {
@@ -231,6 +233,7 @@ func TestServerRenegotiates(t *testing.T) {
 			}
 		}
 	}, ca, 25)
+	<-served // the server may still be writing when the probe has ended
 	if s.TLS == nil || s.TLS.Version != "TLS 1.2" || s.Step != StepTLS || s.Status == "ok" {
 		t.Errorf("got %s (%s) at %q, TLS %v (%s)", s.Status, s.Detail, s.Step, s.TLS, s.TLSError)
 	}
