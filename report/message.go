@@ -76,7 +76,7 @@ func WriteMessageText(w io.Writer, d *MessageDocument, l *locale.Localizer, opts
 	if opts.Width <= 0 {
 		opts.Width = 80
 	}
-	opts.Width = max(opts.Width, 40)
+	opts.Width = max(opts.Width, narrowestText)
 	p := &textPrinter{words: words{l}, opts: opts}
 	m := d.Message
 	head := m.File

@@ -103,7 +103,7 @@ func WriteReplyText(w io.Writer, d *ReplyDocument, l *locale.Localizer, opts Tex
 	if opts.Width <= 0 {
 		opts.Width = 80
 	}
-	opts.Width = max(opts.Width, 40)
+	opts.Width = max(opts.Width, narrowestText)
 	p := &textPrinter{words: words{l}, opts: opts}
 	if d.Session != nil {
 		p.session(d)

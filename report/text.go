@@ -16,10 +16,19 @@ type TextOptions struct {
 	Color   bool   // whether to colour: the caller knows of terminals and NO_COLOR
 	Width   int    // columns; 0 is 80
 	Verbose bool   // every finding and unknown instead of one line a standard
+	Quiet   bool   // a line a domain and nothing else: score and grade
+	Links   bool   // rule IDs are links (OSC 8): the caller knows of terminals
 }
 
 // idsShown is how many rules left open for one reason are named.
 const idsShown = 8
+
+// narrowestText is how narrow text can be: 40 columns, of which ASCII leaves two
+// for stand-ins that are longer than what they stand for.
+const narrowestText = 38
+
+// standingRoom is the least room for what is said of a standard beside its name.
+const standingRoom = 24
 
 // stepsShown is how many next steps fit one screen.
 const stepsShown = 3
@@ -31,9 +40,13 @@ func WriteText(w io.Writer, d *Document, opts TextOptions) error {
 	if opts.Width <= 0 {
 		opts.Width = 80
 	}
-	opts.Width = max(opts.Width, 40)
+	opts.Width = max(opts.Width, narrowestText)
 	p := &textPrinter{words: wordsFor(opts.Lang, d), opts: opts}
 	switch {
+	case opts.Quiet:
+		for _, r := range d.Reports {
+			p.quiet(r)
+		}
 	case len(d.Reports) == 0:
 		p.line(p.t("text.nothing"))
 	case len(d.Reports) == 1:
@@ -74,17 +87,11 @@ func (p *textPrinter) wrap(indent, text string) string {
 }
 
 func (p *textPrinter) domain(r *Report) {
-	tone := gradeTone(r.Score.Grade)
-	head := p.tone("bold", displayDomain(r)) + "  "
-	if ungraded(r) {
-		head += p.tone(tone, p.t("text.ungraded"))
-	} else {
-		head += p.tone(tone, p.integer(r.Score.Value)+"/100 "+r.Score.Grade)
-	}
+	head := p.tone("bold", displayDomain(r)) + "  " + p.tone(gradeTone(r.Score.Grade), p.verdictInShort(r))
 	coverage, profile := p.shortCoverage(r), p.profile(r.Profile.Name)
 	if utf8.RuneCountInString(displayDomain(r)+coverage+profile)+16 > p.opts.Width {
 		p.line(head)
-		p.line("  ", coverage, " · ", profile)
+		p.line("  ", p.wrap("  ", coverage+" · "+profile))
 	} else {
 		p.line(head, "  ", coverage, " · ", profile)
 	}
@@ -111,6 +118,19 @@ func (p *textPrinter) domain(r *Report) {
 		p.securedTable(r)
 	}
 	p.notMeasured(r)
+}
+
+// quiet prints a report as one line.
+func (p *textPrinter) quiet(r *Report) {
+	p.line(displayDomain(r), "  ", p.tone(gradeTone(r.Score.Grade), p.verdictInShort(r)))
+}
+
+// verdictInShort is score and grade, or that there is none.
+func (p *textPrinter) verdictInShort(r *Report) string {
+	if ungraded(r) {
+		return p.t("text.ungraded")
+	}
+	return p.integer(r.Score.Value) + "/100 " + r.Score.Grade
 }
 
 func displayDomain(r *Report) string {
@@ -210,8 +230,13 @@ func (p *textPrinter) standards(r *Report) {
 			continue // optional, and nothing is published
 		}
 		lead := fmt.Sprintf("  %s  %s  ", pad(s.State.Symbol+" "+p.stateWord(s.State), wordW+2), pad(p.standard(s.Standard), nameW))
-		// Two lines hold nearly every title whole: cut short, one may say the opposite.
 		indent := utf8.RuneCountInString(lead)
+		if p.opts.Width-indent < standingRoom { // no room beside the name
+			p.line(p.tone(s.State.Code, lead))
+			p.line("      ", p.wrap("      ", clip(p.standingLine(s), 3*p.opts.Width)))
+			continue
+		}
+		// Two lines hold nearly every title whole: cut short, one may say the opposite.
 		room := max(p.opts.Width-indent, 20)
 		p.line(p.tone(s.State.Code, lead), p.wrap(strings.Repeat(" ", indent), clip(p.standingLine(s), 2*room)))
 	}
@@ -268,9 +293,9 @@ func (p *textPrinter) findings(r *Report) {
 func (p *textPrinter) ruleID(indent, text, id string) string {
 	text = indent + text
 	if utf8.RuneCountInString(text[strings.LastIndexByte(text, '\n')+1:]+"  "+id) > p.opts.Width {
-		return "\n" + indent + p.tone("muted", id)
+		return "\n" + indent + p.rule(id)
 	}
-	return "  " + p.tone("muted", id)
+	return "  " + p.rule(id)
 }
 
 // unknown says each cause once: an audit without a network leaves dozens of
@@ -306,7 +331,8 @@ func (p *textPrinter) unknown(results []*Result) {
 func (p *textPrinter) finding(domain string, res *Result, f *Finding) {
 	st := severityState(f.Severity)
 	word := p.severity(f.Severity)
-	p.line("  ", p.tone(st.Code, st.Symbol+" "+word), "  ", Escape(f.Subject), p.ruleID("    ", word+"  "+Escape(f.Subject), res.ID))
+	subject := Escape(p.subject(f.Subject))
+	p.line("  ", p.tone(st.Code, st.Symbol+" "+word), "  ", subject, p.ruleID("    ", word+"  "+subject, res.ID))
 	p.line("    ", p.wrap("    ", Escape(f.Message)))
 	if f.Ignored != nil {
 		p.line("    ", p.wrap("    ", p.ignored(f.Ignored)))
@@ -406,7 +432,7 @@ func (p *textPrinter) fleet(reports []*Report) {
 			continue
 		}
 		st := severityState(f.Severity)
-		p.line(p.tone(st.Code, st.Symbol+" "), p.wrap("  ", lead+clip(Escape(f.Message), 300)), "  ", p.tone("muted", res.ID))
+		p.line(p.tone(st.Code, st.Symbol+" "), p.wrap("  ", lead+clip(Escape(f.Message), 300)), "  ", p.rule(res.ID))
 	}
 }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -133,3 +134,14 @@ func (w words) profile(p check.Profile) string {
 }
 
 func (w words) effort(e string) string { return w.or("effort", e, e) }
+
+// lineSubject is the subject of a finding about a line of a message or session.
+var lineSubject = regexp.MustCompile(`^line ([0-9]+)$`)
+
+// subject is what a finding is about: a name stays as it is, a line is a word.
+func (w words) subject(s string) string {
+	if m := lineSubject.FindStringSubmatch(s); m != nil {
+		return w.Text("terminal.line", check.Params{"N": m[1]})
+	}
+	return s
+}

@@ -11,7 +11,7 @@ import (
 // TestSettingsAreFlags: what a configuration file can set is a flag of audit, of
 // the kind the file takes.
 func TestSettingsAreFlags(t *testing.T) {
-	audit := newAuditCmd(&streams{strings.NewReader(""), &stdout{w: &bytes.Buffer{}}, &bytes.Buffer{}})
+	audit := newAuditCmd(&streams{in: strings.NewReader(""), out: &stdout{w: &bytes.Buffer{}}, err: &bytes.Buffer{}})
 	kinds := map[string]config.Kind{"string": config.Text, "stringArray": config.List, "bool": config.Bool, "int": config.Number, "duration": config.Duration}
 	for _, f := range config.Flags {
 		fl := audit.Flags().Lookup(f.Name)

@@ -33,7 +33,7 @@ func newDemoCmd(s *streams) *cobra.Command {
 }
 
 func demo(ctx context.Context, s *streams, dir, lang string) error {
-	out := outputFlags{format: "text", color: "auto", lang: lang, files: []string{"html=" + dir + "/"}}
+	out := outputFlags{format: "text", lang: lang, files: []string{"html=" + dir + "/"}}
 	outputs, l, err := out.open(s, 2)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ import (
 type dmarcReportsOptions struct {
 	domain, since, until string
 	top                  int
-	format, lang, color  string
+	format, lang         string
 }
 
 func newDMARCReportsCmd(s *streams) *cobra.Command {
@@ -58,9 +58,8 @@ func newDMARCReportsCmd(s *streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			width, tty := s.tty()
-			text := report.TextOptions{Lang: string(l.Lang), Width: width}
-			if text.Color, err = colored(o.color, tty); err != nil {
+			text, err := s.text(string(l.Lang))
+			if err != nil {
 				return err
 			}
 			sum, err := readReports(cmd.Context(), s, args, opts, l)
@@ -79,10 +78,8 @@ func newDMARCReportsCmd(s *streams) *cobra.Command {
 	fl.StringVar(&o.until, "until", "", "only reports of this `DAY` and earlier")
 	fl.IntVar(&o.top, "top", 20, "list this many sources of a domain, `N`; 0 for all")
 	fl.StringVar(&o.format, "format", "text", "what standard output gets, a `FORMAT`: text, json or csv (a line a source)")
-	fl.StringVar(&o.color, "color", "auto", "colour the text `WHEN`: auto, always or never")
 	addLang(cmd, &o.lang)
 	complete(cmd, "format", formats...)
-	complete(cmd, "color", "auto", "always", "never")
 	return cmd
 }
 

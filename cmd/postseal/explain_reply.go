@@ -91,6 +91,10 @@ func writeReply(s *streams, doc *report.ReplyDocument, format string, l *locale.
 	if format == "json" {
 		return report.WriteReplyJSON(s.out, doc)
 	}
-	width, _ := s.tty()
-	return report.WriteReplyText(s.out, doc, l, report.TextOptions{Width: width, Verbose: verbose})
+	opts, err := s.text(string(l.Lang))
+	if err != nil {
+		return err
+	}
+	opts.Verbose = verbose
+	return report.WriteReplyText(s.out, doc, l, opts)
 }

@@ -14,7 +14,7 @@ import (
 // that exist, and commands whose flags exist.
 func TestReplyChecks(t *testing.T) {
 	ids := ruleIDs()
-	root := newRootCmd(&streams{strings.NewReader(""), &stdout{w: &bytes.Buffer{}}, &bytes.Buffer{}})
+	root := newRootCmd(&streams{in: strings.NewReader(""), out: &stdout{w: &bytes.Buffer{}}, err: &bytes.Buffer{}})
 	for _, c := range reply.Checks() {
 		words := strings.Fields(c)
 		if words[0] != "postseal" {

@@ -22,7 +22,7 @@ func everyCommand(c *cobra.Command, visit func(*cobra.Command)) {
 // TestHelp asks every command for help: it says what it does, with an example,
 // and every line fits 110 columns.
 func TestHelp(t *testing.T) {
-	root := newRootCmd(&streams{strings.NewReader(""), &stdout{w: &bytes.Buffer{}}, &bytes.Buffer{}})
+	root := newRootCmd(&streams{in: strings.NewReader(""), out: &stdout{w: &bytes.Buffer{}}, err: &bytes.Buffer{}})
 	everyCommand(root, func(c *cobra.Command) {
 		path := strings.Fields(c.CommandPath())[1:]
 		var out, errs bytes.Buffer
@@ -86,7 +86,7 @@ func TestExamples(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	root := newRootCmd(&streams{strings.NewReader(""), &stdout{w: &bytes.Buffer{}}, &bytes.Buffer{}})
+	root := newRootCmd(&streams{in: strings.NewReader(""), out: &stdout{w: &bytes.Buffer{}}, err: &bytes.Buffer{}})
 	ran := 0
 	everyCommand(root, func(c *cobra.Command) {
 		for _, line := range strings.Split(c.Example, "\n") {

@@ -15,10 +15,7 @@ const textWidth = 80
 // columns is how wide text is broken: as the terminal, else 80.
 func (s *streams) columns() int {
 	width, _ := s.tty()
-	if width <= 0 {
-		return textWidth
-	}
-	return min(max(width, 40), 120)
+	return width
 }
 
 // heading is a line of two parts, the second below the first where they have

@@ -164,7 +164,9 @@ func (o *lintOptions) run(ctx context.Context, s *streams, args []string) error 
 	o.gate.minScoreOf = o.config.minScore
 	doc.Exit = o.judge(doc)
 	o.config.accepted(s.err, doc, w.now())
-	outputs.asLint(s.columns(), o.out.verbose, l)
+	if !o.out.quiet {
+		outputs.asLint(s.columns(), o.out.verbose, l)
+	}
 	if err := outputs.write(doc); err != nil {
 		return err
 	}
@@ -356,6 +358,12 @@ func only(r *report.Report, keep []report.SinceFinding) []report.Result {
 func (o *outputs) asLint(width int, verbose bool, l *locale.Localizer) {
 	text := format{"text", func(w io.Writer, d *report.Document, out *outputs) error {
 		p := &lintText{width: width, color: out.text.Color, verbose: verbose, l: l}
+		if !out.printing {
+			p.width, p.color = textWidth, false
+			if out.ascii {
+				w = report.ASCIIWriter{W: w}
+			}
+		}
 		return p.print(w, report.Normalise(d))
 	}}
 	if o.stdout.name == "text" {

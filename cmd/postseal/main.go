@@ -41,6 +41,10 @@ type streams struct {
 	in  io.Reader
 	out *stdout
 	err io.Writer
+
+	terminal io.Writer // standard output as it came, which may be a terminal
+	look     terminalFlags
+	ascii    bool // text is ASCII only
 }
 
 // stdout keeps the first error of writing: output that is lost is never
@@ -65,17 +69,21 @@ func (s *stdout) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// tty tells whether standard output is a terminal, and how wide it is.
+// tty tells whether standard output is a terminal, and how wide text is broken
+// there: as COLUMNS says, else as the terminal is, else 80.
 func (s *streams) tty() (width int, ok bool) {
-	f, isFile := s.out.w.(*os.File)
-	if !isFile || !term.IsTerminal(int(f.Fd())) {
-		return 0, false
+	f, isFile := s.terminal.(*os.File)
+	ok = isFile && term.IsTerminal(int(f.Fd()))
+	width = declaredWidth()
+	if width == 0 && ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
+			width = w
+		}
 	}
-	w, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0, true
+	if width <= 0 {
+		width = textWidth
 	}
-	return w, true
+	return s.fit(width), ok
 }
 
 // exit is an error that chooses the exit code. Its text, if any, is printed
@@ -101,7 +109,7 @@ func usage(format string, args ...any) error {
 // run carries out one call and gives the exit code. The last line on err says
 // why it is not 0.
 func run(ctx context.Context, args []string, in io.Reader, out, stderr io.Writer) int {
-	s := &streams{&stdin{ctx, in}, &stdout{w: out}, stderr}
+	s := &streams{in: &stdin{ctx, in}, out: &stdout{w: out}, err: stderr, terminal: out}
 	root := newRootCmd(s, args...)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -120,6 +128,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, stderr io.Writer
 		code = e.code
 	}
 	if text := oneLine(err); text != "" {
+		if s.ascii {
+			text = report.ASCII(text)
+		}
 		fmt.Fprintf(stderr, "postseal: %s\n", text)
 	}
 	return code
@@ -171,6 +182,8 @@ func newRootCmd(s *streams, args ...string) *cobra.Command {
 	)
 	// A flag's text is wrapped rather than cut by the terminal.
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 100"))
+	s.look.add(root)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return s.look.begin(s, cmd) }
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)

@@ -23,7 +23,7 @@ type messageOptions struct {
 	gate                         gateFlags
 	ip, helo, mailFrom, receiver string
 	bulk, verbose                bool
-	format, lang, color          string
+	format, lang                 string
 }
 
 func newMessageCmd(s *streams) *cobra.Command {
@@ -55,11 +55,9 @@ func newMessageCmd(s *streams) *cobra.Command {
 	fl.BoolVar(&o.bulk, "bulk", false, "judge it as bulk mail, whether or not it looks like that")
 	fl.StringVar(&o.format, "format", "text", "what standard output gets, a `FORMAT`: text, json or authres")
 	fl.BoolVarP(&o.verbose, "verbose", "v", false, "text: show findings that only inform, too")
-	fl.StringVar(&o.color, "color", "auto", "colour the text `WHEN`: auto, always or never")
 	o.gate.addGate(cmd)
 	addLang(cmd, &o.lang)
 	complete(cmd, "format", "text", "json", "authres")
-	complete(cmd, "color", "auto", "always", "never")
 	return cmd
 }
 
@@ -94,11 +92,11 @@ func (o *messageOptions) run(cmd *cobra.Command, s *streams, file string) error 
 	if o.format != "text" && o.format != "json" && o.format != "authres" {
 		return usage("unknown format %q (text, json or authres)", o.format)
 	}
-	width, tty := s.tty()
-	color, err := colored(o.color, tty)
+	text, err := s.text(string(l.Lang))
 	if err != nil {
 		return err
 	}
+	text.Verbose = o.verbose
 	if err := o.gate.check(); err != nil {
 		return err
 	}
@@ -121,7 +119,7 @@ func (o *messageOptions) run(cmd *cobra.Command, s *streams, file string) error 
 		// Folded where RFC 8601 lets white space stand, one method a line.
 		_, err = fmt.Fprintf(s.out, "Authentication-Results: %s\n", strings.ReplaceAll(doc.Message.AuthRes, "; ", ";\n  "))
 	default:
-		err = report.WriteMessageText(s.out, doc, l, report.TextOptions{Width: width, Color: color, Verbose: o.verbose})
+		err = report.WriteMessageText(s.out, doc, l, text)
 	}
 	if err != nil {
 		return err

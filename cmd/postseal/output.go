@@ -24,8 +24,8 @@ type outputFlags struct {
 	format  string
 	files   []string
 	lang    string
-	color   string
 	verbose bool
+	quiet   bool
 
 	assets string
 
@@ -39,9 +39,9 @@ func (o *outputFlags) add(cmd *cobra.Command) {
 	fl.StringArrayVarP(&o.files, "output", "o", nil, "also write `FORMAT=PATH`; html=FOLDER/ gets an index and a page a domain (repeatable)")
 	fl.StringVar(&o.assets, "html-assets", "", "html: write style and script into `DIR` and link to them, for servers that allow none in the page")
 	fl.BoolVarP(&o.verbose, "verbose", "v", false, "text: show every finding, not only the most important")
+	fl.BoolVarP(&o.quiet, "quiet", "q", false, "text: only a line with score and grade of each domain")
 	fl.BoolVar(&o.suppressed, "sarif-suppressed", false, "sarif: put accepted findings in, marked as suppressed")
 	fl.StringVar(&o.category, "sarif-category", "", "sarif: `NAME` that tells runs of several configurations apart")
-	fl.StringVar(&o.color, "color", "auto", "colour the text `WHEN`: auto, always or never")
 	addLang(cmd, &o.lang)
 	complete(cmd, "format", formatNames()...)
 	var starts []string
@@ -49,7 +49,6 @@ func (o *outputFlags) add(cmd *cobra.Command) {
 		starts = append(starts, name+"=")
 	}
 	completeAs(cmd, "output", cobra.ShellCompDirectiveNoSpace, starts...)
-	complete(cmd, "color", "auto", "always", "never")
 }
 
 // addLang adds --lang, which means the same in every command that speaks.
@@ -90,7 +89,7 @@ type format struct {
 
 var formats = []format{
 	{"text", func(w io.Writer, d *report.Document, o *outputs) error {
-		return report.WriteText(w, d, o.text)
+		return o.printText(w, d)
 	}},
 	{"json", func(w io.Writer, d *report.Document, _ *outputs) error { return report.WriteJSON(w, d) }},
 	{"html", func(w io.Writer, d *report.Document, o *outputs) error {
@@ -145,11 +144,13 @@ type outputs struct {
 	lang   locale.Lang
 	words  *locale.Localizer
 	text   report.TextOptions
+	ascii  bool
 
 	suppressed bool
 	category   string
 	index      string // name of the first page of a folder, "" for the usual one
 	assets     string // folder for the style and script of pages, "" for in the page
+	printing   bool   // standard output is written, no file
 	folder     string // where the page that is being written lies
 
 	at *time.Time // when the run is said to have been, for results that can be made again; nil for when it was
@@ -184,26 +185,14 @@ func (o *outputFlags) open(s *streams, domains int) (*outputs, *locale.Localizer
 	if err := o.checkAssets(out); err != nil {
 		return nil, nil, err
 	}
-	width, tty := s.tty()
-	out.text = report.TextOptions{Lang: string(l.Lang), Width: width, Verbose: o.verbose}
-	if out.text.Color, err = colored(o.color, tty); err != nil {
+	if o.quiet && o.verbose {
+		return nil, nil, usage("--quiet and --verbose cannot be used together")
+	}
+	if out.text, err = s.text(string(l.Lang)); err != nil {
 		return nil, nil, err
 	}
+	out.text.Verbose, out.text.Quiet, out.ascii = o.verbose, o.quiet, s.ascii
 	return out, l, nil
-}
-
-// colored reads --color for a standard output that is a terminal or not.
-func colored(when string, tty bool) (bool, error) {
-	switch when {
-	case "always":
-		return true, nil
-	case "never":
-		return false, nil
-	case "auto":
-		_, no := os.LookupEnv("NO_COLOR")
-		return tty && !no && os.Getenv("TERM") != "dumb", nil
-	}
-	return false, usage("--color %q is none of auto, always, never", when)
 }
 
 // openFiles reads -o and refuses what could not be written in the end.
@@ -296,6 +285,19 @@ func (o *outputs) table() bool {
 	return o.stdout.name == "text"
 }
 
+// printText writes text. A file is not the terminal: it has no colour, no links
+// and the usual width.
+func (o *outputs) printText(w io.Writer, d *report.Document) error {
+	opts := o.text
+	if !o.printing {
+		opts.Color, opts.Links, opts.Width = false, false, textWidth
+		if o.ascii {
+			w = report.ASCIIWriter{W: w}
+		}
+	}
+	return report.WriteText(w, d, opts)
+}
+
 // exit gives the error that ends the command. A monitoring system reads the state
 // from the exit code of its plug-in, by numbers of its own.
 func (o *outputs) exit(d *report.Document) error {
@@ -332,6 +334,7 @@ func (o *outputs) write(d *report.Document) error {
 		}
 	}
 	o.folder = ""
+	o.printing = true
 	if err := o.stdout.write(o.out, d, o); err != nil {
 		errs = append(errs, err)
 	}

@@ -19,7 +19,6 @@ func newSPFTreeCmd(s *streams) *cobra.Command {
 	var (
 		net          netFlags
 		format, lang string
-		color        string
 	)
 	formats := append([]string{"json"}, report.SPFTreeFormats...)
 	cmd := &cobra.Command{
@@ -42,9 +41,8 @@ func newSPFTreeCmd(s *streams) *cobra.Command {
 			if !slices.Contains(formats, format) {
 				return usage("unknown format %q (one of %s)", format, strings.Join(formats, ", "))
 			}
-			width, tty := s.tty()
-			opts := report.TextOptions{Lang: string(l.Lang), Width: width}
-			if opts.Color, err = colored(color, tty); err != nil {
+			opts, err := s.text(string(l.Lang))
+			if err != nil {
 				return err
 			}
 			domain, err := parseDomain(args[0])
@@ -76,10 +74,8 @@ func newSPFTreeCmd(s *streams) *cobra.Command {
 	net.addDNS(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&format, "format", "text", "what standard output gets, a `FORMAT`: text, json, svg or dot (for Graphviz)")
-	fl.StringVar(&color, "color", "auto", "colour the text `WHEN`: auto, always or never")
 	addLang(cmd, &lang)
 	complete(cmd, "format", formats...)
-	complete(cmd, "color", "auto", "always", "never")
 	return cmd
 }
 
