@@ -232,6 +232,11 @@ func explainSplits(results []check.Result) {
 	split := &results[at]
 	for i := range split.Findings {
 		root := &split.Findings[i]
+		// Readers take spaces out of a key: what is wrong with it is wrong without them too, and taking the
+		// space out would mend nothing.
+		if root.Variant == "key" {
+			continue
+		}
 		for j := range results {
 			res := &results[j]
 			if j == at || len(res.Findings) == 0 {
