@@ -80,7 +80,10 @@ func loadConfig(path string) (*config.Config, error) {
 	for _, m := range allRules() {
 		rules = append(rules, m.ID)
 	}
-	file, err := config.Load(path, config.Options{Rules: rules, Policies: policyIDs()})
+	file, err := config.Load(path, config.Options{Rules: rules, Policies: policyIDs(), Words: map[string][]string{
+		"fail-on": {"error", "warning", "notice", "info", "none"}, "format": formatNames(), "lang": {"en", "pt-BR"},
+		"dnssec": {"ad", "validate"}, "tls-versions": {"quick", "standard", "deep", "off"},
+	}})
 	if err != nil {
 		return nil, usage("%w", err)
 	}

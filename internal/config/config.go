@@ -32,6 +32,8 @@ type Config struct {
 	Settings []Setting
 	Domains  []Domain
 	Ignores  []Ignore
+
+	index map[dns.Name]int // of Domains
 }
 
 // Setting is the value of a flag.
@@ -101,10 +103,8 @@ func (c *Config) Of(name dns.Name) *Domain {
 	if c == nil {
 		return nil
 	}
-	for i := range c.Domains {
-		if c.Domains[i].Name == name {
-			return &c.Domains[i]
-		}
+	if i, ok := c.index[name]; ok {
+		return &c.Domains[i]
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/postseal/postseal/internal/yamlx"
 )
 
-var opts = Options{Rules: []string{"spf-missing", "dnssec-unsigned"}, Policies: []string{"bod-18-01"}}
+var opts = Options{Rules: []string{"spf-missing", "dnssec-unsigned"}, Policies: []string{"bod-18-01"}, Words: map[string][]string{"fail-on": {"error", "warning", "none"}}}
 
 const whole = `fail-on: warning
 min-score: 80
@@ -104,6 +104,9 @@ func TestMistakes(t *testing.T) {
 		"number":            {"min-score: many\n", []string{`p.yaml:1: min-score must be a whole number`}},
 		"bool":              {"trust-ad: yes\n", []string{`p.yaml:1: trust-ad must be true or false`}},
 		"duration":          {"timeout: 30\n", []string{`p.yaml:1: timeout: "30" is not a duration`}},
+		"negative":          {"timeout: -3s\n", []string{`p.yaml:1: timeout: "-3s" is not a duration`}},
+		"over":              {"min-score: 101\n", []string{`p.yaml:1: min-score must be at most 100`}},
+		"word":              {"fail-on: eror\n", []string{`p.yaml:1: fail-on: "eror" is none of error, warning, none; did you mean "error"?`}},
 		"rule":              {"ignore:\n  - rule: spf-mising\n    reason: x\n    permanent: true\n", []string{`p.yaml:2: there is no rule "spf-mising"; did you mean "spf-missing"?`}},
 		"no reason":         {"ignore:\n  - rule: spf-missing\n    until: 2027-01-01\n", []string{`p.yaml:2: an entry of ignore needs a reason`}},
 		"blank reason":      {"ignore:\n  - {rule: spf-missing, reason: ' ', permanent: true}\n", []string{`p.yaml:2: an entry of ignore needs a reason`}},

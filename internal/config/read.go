@@ -24,6 +24,9 @@ const maxFile = 8 << 20
 type Options struct {
 	Rules    []string // rule IDs that can be accepted
 	Policies []string // policy profiles
+
+	// Words are the values that a flag takes, where they are few.
+	Words map[string][]string
 }
 
 // Find looks for the file in a folder and the folders above it. It gives ""
@@ -85,7 +88,7 @@ func Parse(data []byte, path string, opts Options) (*Config, error) {
 	} else if err != nil {
 		return nil, &Error{path, 0, err.Error()}
 	}
-	r := &reader{c: &Config{Path: path}, opts: opts}
+	r := &reader{c: &Config{Path: path, index: map[dns.Name]int{}}, opts: opts}
 	if doc != nil {
 		r.top(doc)
 	}
@@ -101,7 +104,13 @@ type reader struct {
 	errs []error
 }
 
+// maxMistakes is how many mistakes are named: who has more mends some first.
+const maxMistakes = 50
+
 func (r *reader) bad(n *yamlx.Node, format string, args ...any) {
+	if len(r.errs) == maxMistakes {
+		return
+	}
 	r.errs = append(r.errs, &Error{r.c.Path, n.Line, fmt.Sprintf(format, args...)})
 }
 
@@ -200,15 +209,23 @@ func (r *reader) setting(name string, v *yamlx.Node) {
 	case Bool:
 		s.Values = []string{strconv.FormatBool(r.boolean(v, name))}
 	case Number:
-		s.Values = []string{strconv.Itoa(r.number(v, name))}
+		n := r.number(v, name)
+		if name == "min-score" && n > 100 {
+			r.bad(v, "%s must be at most 100", name)
+		}
+		s.Values = []string{strconv.Itoa(n)}
 	case Duration:
 		text := r.text(v, name)
-		if _, err := time.ParseDuration(text); err != nil && text != "" {
+		if d, err := time.ParseDuration(text); (err != nil || d <= 0) && text != "" {
 			r.bad(v, "%s: %q is not a duration such as 30s or 2m", name, text)
 		}
 		s.Values = []string{text}
 	default:
-		s.Values = []string{r.text(v, name)}
+		if words := r.opts.Words[name]; words != nil {
+			s.Values = []string{r.word(v, name, words...)}
+		} else {
+			s.Values = []string{r.text(v, name)}
+		}
 	}
 	r.c.Settings = append(r.c.Settings, s)
 }
@@ -283,6 +300,7 @@ func (r *reader) domain(n *yamlx.Node) {
 			r.domainField(&d, key, v)
 		})
 	}
+	r.c.index[d.Name] = len(r.c.Domains)
 	r.c.Domains = append(r.c.Domains, d)
 }
 
