@@ -134,13 +134,16 @@ _dmarc      TXT "v=DMARC1; p=reject; rua=mailto:dmarc@good.example"
 		findings: []string{"mx-null-but-sends"},
 	}, {
 		name: "disagree.example", why: "one name server still serves an older zone with another mail host",
+		// The resolver may ask any of the servers: either version leads to a host.
 		zone: authentic + shared2 + `
 @           NS  ns.refuser.example.
+old         A   127.0.0.42
 `,
 		older: authentic + `
 @           NS  ns.refuser.example.
 @           MX  10 old
 old         A   127.0.0.42
+mx          A   127.0.0.42
 `,
 		profile:  "mail",
 		findings: []string{"mtasts-record-missing", "mx-ns-disagree"},
