@@ -59,6 +59,10 @@ func (c *configFlags) find() (string, error) {
 	return path, nil
 }
 
+// found tells that nobody named the file: it was looked for, and may have come
+// with a checkout. Such a file does not choose where on the machine is written.
+func (c *configFlags) found() bool { return c.path == "" && os.Getenv("POSTSEAL_CONFIG") == "" }
+
 // load reads the file and gives each flag of cmd that the call does not set the
 // value of the environment or of the file.
 func (c *configFlags) load(cmd *cobra.Command) error {
@@ -112,6 +116,9 @@ func (c *configFlags) settle(cmd *cobra.Command) error {
 		case set != nil:
 			origin = fmt.Sprintf("%s:%d", c.file.Path, set.Line)
 			for _, v := range set.Values {
+				if _, path, _ := strings.Cut(v, "="); f.Name == "output" && c.found() && !filepath.IsLocal(path) {
+					return usage("%s: output %q leads out of the folder of the file; name the file with --config if that is meant", origin, v)
+				}
 				values = append(values, c.beside(f.Name, v))
 			}
 		}
