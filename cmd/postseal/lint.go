@@ -11,10 +11,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postseal/postseal/audit"
+	"github.com/postseal/postseal/bimi"
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/internal/locale"
 	"github.com/postseal/postseal/lint"
+	"github.com/postseal/postseal/mtasts"
 	"github.com/postseal/postseal/report"
 )
 
@@ -184,6 +186,14 @@ func (o *lintOptions) audit(ctx context.Context, w *world, set *lint.Set, names 
 	// Name servers know the old records only: asked one by one they would
 	// contradict the files, so neither audit asks them.
 	w.auditor.AskServer = nil
+	// Mail hosts are probed once a run as it is. What HTTPS gives is kept, too: the
+	// two states differ in their records, and a second look might differ by itself.
+	if w.auditor.Fetcher != nil {
+		w.auditor.Fetcher = mtasts.Remember(w.auditor.Fetcher)
+	}
+	if w.auditor.Logos != nil {
+		w.auditor.Logos = bimi.Remember(w.auditor.Logos)
+	}
 	var live *report.Document
 	if !o.net.offline || len(o.net.zones) > 0 {
 		var err error
