@@ -19,10 +19,9 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/publicsuffix"
-
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/registration"
 )
 
 // Facts are everything observed about one domain's BIMI.
@@ -144,17 +143,13 @@ func (f *Facts) sort(l *dns.Lookup) {
 
 // alias asks whether the domain exists in which a dangling alias ends.
 func (f *Facts) alias(ctx context.Context, r dns.Resolver) {
-	target, ok := f.danglingTarget()
-	org := registrable(target)
+	target, ok := registration.Dangling(&f.Lookup)
+	org := registration.Domain(target)
 	if !ok || org == "" {
 		return
 	}
-	l := dns.Ask(ctx, r, org, dns.TypeNS)
-	f.Registrable = &l
-	if l.State == dns.StateNXDomain { // below a suffix that does not exist nothing can be registered
-		suffix := dns.Ask(ctx, r, org.Parent(), dns.TypeNS)
-		f.unregistered = suffix.State == dns.StateFound || suffix.State == dns.StateNoData
-	}
+	reg := registration.Ask(ctx, r, org)
+	f.Registrable, f.unregistered = &reg.Lookup, reg.Open()
 }
 
 // take reads the record in force and fetches what it names.
@@ -204,18 +199,9 @@ func (f *Facts) names() []dns.Name {
 	}
 	add(f.Organization)
 	if f.Organization == "" { // it was not asked for: the public suffix list will do
-		add(registrable(f.Domain))
+		add(registration.Domain(f.Domain))
 	}
 	return names
-}
-
-// registrable is the part of a name that is bought, or "".
-func registrable(n dns.Name) dns.Name {
-	org, err := publicsuffix.EffectiveTLDPlusOne(n.String())
-	if err != nil {
-		return ""
-	}
-	return dns.Name(org)
 }
 
 // deciding is the look-up that decides whether there is a record.
@@ -224,13 +210,4 @@ func (f *Facts) deciding() *dns.Lookup {
 		return f.Inherited
 	}
 	return &f.Lookup
-}
-
-// danglingTarget is the end of the record's CNAME chain when it does not exist.
-func (f *Facts) danglingTarget() (dns.Name, bool) {
-	l := &f.Lookup
-	if l.State != dns.StateNXDomain || l.Answer == nil || len(l.Answer.Chain) == 0 {
-		return "", false
-	}
-	return l.Answer.Owner(), true
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/internal/registration"
 )
 
 func sends(f *Facts) bool { return f.Profile.Sends() }
@@ -51,7 +52,7 @@ var runMultiple = judge(stageText, func(f *Facts, r *check.Reporter) {
 var loose = regexp.MustCompile(`(?i)^\s*"?v\s*=\s*bimi1\s*(;|$)`)
 
 var runVersion = judge(stageText, func(f *Facts, r *check.Reporter) {
-	for _, text := range f.NearMiss[:min(len(f.NearMiss), maxPerRule)] {
+	for _, text := range f.NearMiss[:min(len(f.NearMiss), check.MaxPerText)] {
 		finding := f.here(check.Params{})
 		finding.Record = text
 		if m := loose.FindString(text); m != "" {
@@ -73,17 +74,17 @@ var runInherited = judge(stageRecord, func(f *Facts, r *check.Reporter) {
 // aliased is the Applies of the rule over the alias: without one, and without a
 // record, there is nothing that could be right.
 func aliased(f *Facts) bool {
-	_, dangling := f.danglingTarget()
+	_, dangling := registration.Dangling(&f.Lookup)
 	return dangling || applies(stageText)(f)
 }
 
 var runDangling = judge(stageTXT, func(f *Facts, r *check.Reporter) {
-	target, ok := f.danglingTarget()
+	target, ok := registration.Dangling(&f.Lookup)
 	if !ok {
 		return
 	}
 	own := RecordName(f.Domain)
-	finding := check.Finding{Subject: own.String(), Params: check.Params{"Target": target.String(), "Registrable": registrable(target).String()}}
+	finding := check.Finding{Subject: own.String(), Params: check.Params{"Target": target.String(), "Registrable": registration.Domain(target).String()}}
 	if f.unregistered {
 		finding.Variant = "unregistered"
 	}

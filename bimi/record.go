@@ -59,9 +59,4 @@ func (r *Record) String() string {
 }
 
 // Problem is a fault of the record's text.
-type Problem struct {
-	Rule    string
-	Variant string
-	Span    *check.Span
-	Params  check.Params
-}
+type Problem = check.Problem

@@ -55,7 +55,7 @@ characters that came in by copying.
     before: v=BIMI1; https://example.com/logo.svg
     after:  v=BIMI1; l=https://example.com/logo.svg`,
 		},
-		Applies: applies(stageRecord), Run: problem("bimi-record-syntax", nil),
+		Applies: applies(stageRecord), Run: problem("bimi-record-syntax"),
 	},
 	{
 		Meta: check.Meta{
@@ -79,7 +79,7 @@ the two values was meant only you know.
     before: v=BIMI1; l=https://example.com/a.svg; l=https://example.com/b.svg
     after:  v=BIMI1; l=https://example.com/b.svg`,
 		},
-		Applies: applies(stageRecord), Run: problem("bimi-tag-duplicate", nil),
+		Applies: applies(stageRecord), Run: problem("bimi-tag-duplicate"),
 	},
 	{
 		Meta: check.Meta{
@@ -92,7 +92,7 @@ tag looks just the same. An early draft had a tag for the preferred kind of pict
     before: v=BIMI1; l=https://example.com/logo.svg; logo=1
     after:  v=BIMI1; l=https://example.com/logo.svg`,
 		},
-		Applies: applies(stageRecord), Run: problem("bimi-tag-unknown", nil),
+		Applies: applies(stageRecord), Run: problem("bimi-tag-unknown"),
 	},
 	{
 		Meta: check.Meta{
@@ -104,7 +104,7 @@ deliberate choice and no defect: a name that sends for customers often does so.
     before: v=BIMI1; l=https://example.com/logo.svg
     after:  v=BIMI1; l=; a=;`,
 		},
-		Applies: applies(stageRecord), Run: problem("bimi-declined", nil),
+		Applies: applies(stageRecord), Run: problem("bimi-declined"),
 	},
 	{
 		Meta: check.Meta{
@@ -116,7 +116,7 @@ is something else than leaving it out.
     before: v=BIMI1; a=https://example.com/mark.pem
     after:  v=BIMI1; l=https://example.com/logo.svg; a=https://example.com/mark.pem`,
 		},
-		Applies: applies(stageRecord), Run: problem("bimi-l-missing", nil),
+		Applies: applies(stageRecord), Run: problem("bimi-l-missing"),
 	},
 	{
 		Meta: check.Meta{
@@ -128,7 +128,7 @@ that show logos without a certificate, have nothing to fetch.
     before: v=BIMI1; l=; a=https://example.com/mark.pem
     after:  v=BIMI1; l=https://example.com/logo.svg; a=https://example.com/mark.pem`,
 		},
-		Applies: applies(stageRecord), Run: problem("bimi-l-empty", nil),
+		Applies: applies(stageRecord), Run: problem("bimi-l-empty"),
 	},
 	{
 		Meta: check.Meta{
@@ -141,7 +141,7 @@ a host, or with the number of a host in place of its name is refused.
     before: v=BIMI1; l=http://example.com/logo.svg
     after:  v=BIMI1; l=https://example.com/logo.svg`,
 		},
-		Applies: applies(stageRecord), Run: problem("bimi-l-scheme", nil),
+		Applies: applies(stageRecord), Run: problem("bimi-l-scheme"),
 	},
 	{
 		Meta: check.Meta{
@@ -153,7 +153,7 @@ must be written ` + "`" + `%2C` + "`" + ` or ` + "`" + `%20` + "`" + `.
     before: v=BIMI1; l=https://example.com/a.svg,https://example.com/b.svg
     after:  v=BIMI1; l=https://example.com/a.svg`,
 		},
-		Applies: applies(stageRecord), Run: problem("bimi-l-multiple", nil),
+		Applies: applies(stageRecord), Run: problem("bimi-l-multiple"),
 	},
 	{
 		Meta: check.Meta{
@@ -165,7 +165,7 @@ after it does no harm. Serve the file under such a name.
     before: v=BIMI1; l=https://example.com/logo
     after:  v=BIMI1; l=https://example.com/logo.svg`,
 		},
-		Applies: applies(stageRecord), Run: problem("bimi-l-suffix", nil),
+		Applies: applies(stageRecord), Run: problem("bimi-l-suffix"),
 	},
 	{
 		Meta: check.Meta{
@@ -178,7 +178,7 @@ certificate, and those that want one show no logo.
     before: v=BIMI1; l=https://example.com/logo.svg; a=http://example.com/mark.pem
     after:  v=BIMI1; l=https://example.com/logo.svg; a=https://example.com/mark.pem`,
 		},
-		Applies: applies(stageRecord), Run: problem("bimi-a-scheme", nil),
+		Applies: applies(stageRecord), Run: problem("bimi-a-scheme"),
 	},
 	{
 		Meta: check.Meta{
@@ -191,7 +191,7 @@ changes; this was written in 2026.
     before: v=BIMI1; l=https://example.com/logo.svg
     after:  v=BIMI1; l=https://example.com/logo.svg; a=https://example.com/mark.pem`,
 		},
-		Applies: applies(stageRecord), Run: problem("bimi-a-missing", nil),
+		Applies: applies(stageRecord), Run: problem("bimi-a-missing"),
 	},
 	{
 		Meta: check.Meta{
@@ -203,7 +203,7 @@ changes; this was written in 2026.
     before: v=BIMI1; l=https://example.com/logo.svg; avp=both
     after:  v=BIMI1; l=https://example.com/logo.svg; avp=brand`,
 		},
-		Applies: applies(stageRecord), Run: problem("bimi-avp-invalid", nil),
+		Applies: applies(stageRecord), Run: problem("bimi-avp-invalid"),
 	},
 	{
 		Meta: check.Meta{
@@ -216,7 +216,7 @@ matches.
     before: v=BIMI1; l=https://example.com/logo.svg; lps=brand_one
     after:  v=BIMI1; l=https://example.com/logo.svg; lps=brand-one`,
 		},
-		Applies: applies(stageRecord), Run: problem("bimi-lps-invalid", nil),
+		Applies: applies(stageRecord), Run: problem("bimi-lps-invalid"),
 	},
 	{
 		Meta: check.Meta{

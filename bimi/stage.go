@@ -87,45 +87,28 @@ func (e *Evidence) at(s stage) (bool, error) {
 	return e.read() && e.SVG != nil, nil
 }
 
-// applies makes the Applies of a rule: the stage was reached or nobody could tell.
-func applies(s stage) func(*Facts) bool {
-	return func(f *Facts) bool {
-		reached, cause := f.at(s)
-		return reached || cause != nil
-	}
+// from are the facts as far as the stage.
+func from(s stage) check.Stage[*Facts] {
+	return func(f *Facts) (bool, error) { return f.at(s) }
 }
+
+// applies makes the Applies of a rule: the stage was reached or nobody could tell.
+func applies(s stage) func(*Facts) bool { return from(s).Applies }
 
 // judge makes the Run of a rule: unknown where the stage could not be told, the
 // judgement otherwise.
 func judge(s stage, run func(*Facts, *check.Reporter)) func(*Facts, *check.Reporter) {
-	return func(f *Facts, r *check.Reporter) {
-		if _, cause := f.at(s); cause != nil {
-			r.Unknown(cause)
-			return
-		}
-		run(f, r)
-	}
+	return from(s).Judge(run)
 }
 
-// maxPerRule bounds the findings of one rule over one record.
-const maxPerRule = 5
-
 // problem reports the problems of the record that bear the rule's ID.
-func problem(id string, fix func(*Facts) *check.Fix) func(*Facts, *check.Reporter) {
+func problem(id string) func(*Facts, *check.Reporter) {
 	return judge(stageRecord, func(f *Facts, r *check.Reporter) {
-		n := 0
-		for _, p := range f.Problems {
-			if p.Rule != id || n == maxPerRule {
-				continue
-			}
-			n++
-			finding := f.here(p.Params)
-			finding.Variant, finding.Span = p.Variant, p.Span
-			if fix != nil {
-				finding.Fix = fix(f)
-			}
-			r.Report(finding)
-		}
+		r.Problems(id, f.Problems, func(p *Problem) check.Finding {
+			finding := f.here(nil)
+			finding.Span = p.Span
+			return finding
+		})
 	})
 }
 
@@ -134,7 +117,7 @@ func inLogo(s stage, id string) func(*Facts, *check.Reporter) {
 	return judge(s, func(f *Facts, r *check.Reporter) {
 		n := 0
 		for _, p := range f.Logo.SVG.Problems {
-			if p.Rule == id && n < maxPerRule {
+			if p.Rule == id && n < check.MaxPerText {
 				n++
 				params := maps.Clone(p.Params)
 				params["Line"], params["Column"] = p.Line, p.Column

@@ -18,10 +18,9 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/net/publicsuffix"
-
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/registration"
 )
 
 // Facts are everything observed about one domain's MTA-STS.
@@ -40,7 +39,6 @@ type Facts struct {
 	Sibling     *dns.Lookup  `json:"sibling"`     // TXT at a name nobody made, when TXT without a candidate was found
 	Elsewhere   []dns.Lookup `json:"elsewhere"`   // TXT at names where records go by mistake, when none was found
 	Registrable []dns.Lookup `json:"registrable"` // NS of the domains that dangling aliases and foreign patterns lie in
-	Suffixes    []dns.Lookup `json:"-"`           // NS of the suffix above each, asked where the domain does not exist
 
 	Fetch  *Fetch  `json:"fetch"`  // nil when nothing was fetched
 	Policy *Policy `json:"policy"` // as far as understood; nil without a body
@@ -57,6 +55,8 @@ type Facts struct {
 
 	RecordProblems []Problem `json:"-"` // of Record
 	PolicyProblems []Problem `json:"-"` // of Fetch.Body
+
+	open map[dns.Name]bool // of Registrable: anybody could have the domain
 
 	// MX are the mail hosts in preference order, set by the audit; nil when
 	// the MX answer could not be had.
@@ -110,20 +110,9 @@ func Gather(ctx context.Context, r dns.Resolver, f Fetcher, domain dns.Name) (*F
 }
 
 func (f *Facts) readRecords() {
-	f.Records, f.NearMiss = []string{}, []string{}
-	for _, rec := range f.Lookup.Records() {
-		text := rec.Text()
-		if _, ok := version.Candidate(text); ok {
-			f.Records = append(f.Records, text)
-		} else if version.NearMiss(text) {
-			f.NearMiss = append(f.NearMiss, text)
-		}
-	}
-	if len(f.Records) > 0 {
-		f.NearMiss = []string{} // others beside a record are nobody's concern
-	}
-	if len(f.Records) == 1 {
-		f.Record = f.Records[0]
+	found := version.In(&f.Lookup)
+	f.Records, f.NearMiss, f.Record = found.Records, found.NearMiss, found.Record
+	if f.Record != "" {
 		var rec *Record
 		rec, f.RecordProblems = ParseRecord(f.Record)
 		f.ID = rec.ID
@@ -204,12 +193,12 @@ func (f *Facts) readPolicy() {
 func (f *Facts) askRegistrable(ctx context.Context, r dns.Resolver) {
 	var names []dns.Name
 	add := func(n dns.Name) {
-		if org := registrable(n); org != "" && org != registrable(f.Domain) && !slices.Contains(names, org) && len(names) < maxRegistrable {
+		if org := registration.Domain(n); org != "" && org != registration.Domain(f.Domain) && !slices.Contains(names, org) && len(names) < maxRegistrable {
 			names = append(names, org)
 		}
 	}
 	for _, l := range []*dns.Lookup{&f.Lookup, &f.HostA} {
-		if target, ok := danglingTarget(l); ok {
+		if target, ok := registration.Dangling(l); ok {
 			add(target)
 		}
 	}
@@ -220,53 +209,18 @@ func (f *Facts) askRegistrable(ctx context.Context, r dns.Resolver) {
 			}
 		}
 	}
-	f.Registrable = make([]dns.Lookup, len(names))
-	f.Suffixes = make([]dns.Lookup, len(names))
-	var wg sync.WaitGroup
-	for i, n := range names {
-		wg.Go(func() {
-			f.Registrable[i] = dns.Ask(ctx, r, n, dns.TypeNS)
-			if f.Registrable[i].State == dns.StateNXDomain {
-				f.Suffixes[i] = dns.Ask(ctx, r, n.Parent(), dns.TypeNS)
-			}
-		})
+	f.Registrable, f.open = make([]dns.Lookup, len(names)), map[dns.Name]bool{}
+	for i, reg := range registration.AskAll(ctx, r, names) {
+		f.Registrable[i], f.open[names[i]] = reg.Lookup, reg.Open()
 	}
-	wg.Wait()
 }
 
-// unregistered tells whether nobody holds the registrable domain above a name,
-// though it could be had: below a suffix that does not exist nothing can be
-// registered. What could not be looked up is not said.
-func (f *Facts) unregistered(n dns.Name) bool {
-	org := registrable(n)
-	for i := range f.Registrable {
-		if f.Registrable[i].Name == org && f.Registrable[i].State == dns.StateNXDomain {
-			return f.Suffixes[i].State == dns.StateFound || f.Suffixes[i].State == dns.StateNoData
-		}
-	}
-	return false
-}
-
-// registrable is the part of a name that is bought, or "".
-func registrable(n dns.Name) dns.Name {
-	org, err := publicsuffix.EffectiveTLDPlusOne(n.String())
-	if err != nil {
-		return ""
-	}
-	return dns.Name(org)
-}
+// unregistered tells whether nobody holds the domain in which a name lies,
+// though it could be had.
+func (f *Facts) unregistered(n dns.Name) bool { return f.open[registration.Domain(n)] }
 
 func patternBase(pattern string) dns.Name {
 	return dns.Name(strings.TrimPrefix(strings.ToLower(pattern), "*."))
-}
-
-// danglingTarget is the end of a CNAME chain that does not exist. A target that
-// exists without data was emptied by its owner and is not to be had.
-func danglingTarget(l *dns.Lookup) (dns.Name, bool) {
-	if l.State != dns.StateNXDomain || l.Answer == nil || len(l.Answer.Chain) == 0 {
-		return "", false
-	}
-	return l.Answer.Owner(), true
 }
 
 // Mode is the mode that senders apply: "enforce", "testing" or "none", and ""

@@ -82,16 +82,8 @@ func (p *Policy) String() string {
 	return b.String()
 }
 
-// Problem is one thing wrong with a record or policy file, named by the rule
-// that reports it.
-type Problem struct {
-	Rule    string
-	Variant string
-	Span    *check.Span // in the text parsed; nil for the whole
-	Line    int         // of a policy file, from 1; 0 where none is meant
-	Params  check.Params
-	Scope   string
-}
+// Problem is one thing wrong with a record or policy file.
+type Problem = check.Problem
 
 // idFor is a record that names the id, as fixes show it.
 func idFor(id string) string { return (&Record{ID: id}).String() }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/internal/fetch"
+	"github.com/postseal/postseal/internal/registration"
 )
 
 // Rules over the policy host: its name, its addresses, its TLS.
@@ -43,13 +44,13 @@ policy host and serve a policy that sends your mail nowhere, for up to a year in
     before: mta-sts.example.com. CNAME example-com.gone-provider.example.
     after:  mta-sts.example.com. CNAME www.example.com.`,
 		},
-		Applies: reached(stageHost), // a domain without mail can be spoken for as well
+		Applies: from(stageHost).Applies, // a domain without mail can be spoken for as well
 		Run: judge(stageHost, func(f *Facts, r *check.Reporter) {
-			target, ok := danglingTarget(&f.HostA)
+			target, ok := registration.Dangling(&f.HostA)
 			if !ok || !f.hostDangles() {
 				return
 			}
-			finding := f.atHost(check.Params{"Host": PolicyHost(f.Domain).String(), "Target": target.String(), "Registrable": registrable(target).String()})
+			finding := f.atHost(check.Params{"Host": PolicyHost(f.Domain).String(), "Target": target.String(), "Registrable": registration.Domain(target).String()})
 			if f.unregistered(target) {
 				finding.Variant = "unregistered"
 			}
@@ -229,8 +230,8 @@ should have renewed it by now. When it runs out senders lose the policy without 
 }
 
 func (f *Facts) hostDangles() bool {
-	_, a := danglingTarget(&f.HostA)
-	_, aaaa := danglingTarget(&f.HostAAAA)
+	_, a := registration.Dangling(&f.HostA)
+	_, aaaa := registration.Dangling(&f.HostAAAA)
 	return a && aaaa
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/registration"
 )
 
 // Rules over the policy's patterns and the mail hosts.
@@ -88,7 +89,7 @@ domain is not even registered, anyone can become that host, certificate included
 					}
 				}
 				finding := f.inPolicy(&f.Policy.mxSpans[i])
-				finding.Params = check.Params{"Pattern": pattern, "Registrable": registrable(patternBase(pattern)).String()}
+				finding.Params = check.Params{"Pattern": pattern, "Registrable": registration.Domain(patternBase(pattern)).String()}
 				if f.unregistered(patternBase(pattern)) {
 					finding.Variant = "unregistered"
 				}
@@ -125,7 +126,7 @@ hosts only.
 				switch {
 				case suffix == base:
 					finding.Variant = "suffix"
-				case registrable(dns.Name(base)).String() != base:
+				case registration.Domain(dns.Name(base)).String() != base:
 					return
 				}
 				r.Report(finding)

@@ -240,7 +240,7 @@ func runBlank(f *Facts, r *check.Reporter) {
 		if first == nil {
 			first = p
 		}
-		if len(lines) < maxPerRule {
+		if len(lines) < check.MaxPerText {
 			lines = append(lines, seconds(int64(p.Line)))
 		}
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/registration"
+	"github.com/postseal/postseal/internal/tlsfields"
 )
 
 // Rules over the TXT record at _mta-sts.<domain>.
@@ -67,13 +69,7 @@ usually happens when a new id is added beside the old one instead of in its plac
 		},
 		Applies: applies(stageTXT),
 		Run: judge(stageTXT, func(f *Facts, r *check.Reporter) {
-			if len(f.Records) < 2 {
-				return
-			}
-			finding := f.atRecord(check.Params{"Count": len(f.Records), "Records": f.Records})
-			finding.Record = f.Records[1]
-			finding.Fix = keepOne(f)
-			r.Report(finding)
+			tlsfields.Several(r, RecordName(f.Domain), f.Records, func() *check.Fix { return keepOne(f) })
 		}),
 	},
 	{
@@ -111,7 +107,7 @@ Quotation marks that a DNS panel stored as part of the text are the usual cause.
 		},
 		Applies: applies(stageTXT),
 		Run: judge(stageTXT, func(f *Facts, r *check.Reporter) {
-			for _, text := range f.NearMiss[:min(len(f.NearMiss), maxPerRule)] {
+			for _, text := range f.NearMiss[:min(len(f.NearMiss), check.MaxPerText)] {
 				finding := f.atRecord(check.Params{"Text": text})
 				finding.Record = text
 				if id := lenientID(text); id != "" {
@@ -234,7 +230,9 @@ appends the domain a second time are the usual ways to get there.
     after:  _mta-sts.example.com. TXT "v=STSv1; id=20261123120000"`,
 		},
 		Applies: applies(stageTXT),
-		Run:     judge(stageTXT, runWrongName),
+		Run: judge(stageTXT, func(f *Facts, r *check.Reporter) {
+			version.Misplaced(r, RecordName(f.Domain), f.Elsewhere)
+		}),
 	},
 	{
 		Meta: check.Meta{
@@ -267,13 +265,13 @@ Remove the alias, or point it to a name that is served.
     before: _mta-sts.example.com. CNAME _mta-sts.gone-provider.example.
     after:  _mta-sts.example.com. TXT "v=STSv1; id=20261123120000"`,
 		},
-		Applies: reached(stageTXT), // a domain without mail can be spoken for as well
+		Applies: from(stageTXT).Applies, // a domain without mail can be spoken for as well
 		Run: judge(stageTXT, func(f *Facts, r *check.Reporter) {
-			target, ok := danglingTarget(&f.Lookup)
+			target, ok := registration.Dangling(&f.Lookup)
 			if !ok {
 				return
 			}
-			finding := f.atRecord(check.Params{"Target": target.String(), "Registrable": registrable(target).String()})
+			finding := f.atRecord(check.Params{"Target": target.String(), "Registrable": registration.Domain(target).String()})
 			if f.unregistered(target) {
 				finding.Variant = "unregistered"
 			}
@@ -329,28 +327,6 @@ func runMissing(f *Facts, r *check.Reporter) {
 		}
 	}
 	r.Report(finding)
-}
-
-func runWrongName(f *Facts, r *check.Reporter) {
-	for i := range f.Elsewhere {
-		l := &f.Elsewhere[i]
-		if l.Unknown() {
-			r.Unknown(l.Error)
-			continue
-		}
-		for _, text := range texts(l) {
-			if _, ok := version.Candidate(text); !ok {
-				continue
-			}
-			finding := check.Finding{Subject: l.Name.String(), Record: text,
-				Params: check.Params{"Found": l.Name.String(), "Name": RecordName(f.Domain).String()}}
-			finding.Fix = f.change([]string{}, []string{text})
-			finding.Fix.Records = append(finding.Fix.Records,
-				check.RecordChange{Name: l.Name.FQDN(), Type: "TXT", Old: []string{text}, New: []string{}})
-			r.Report(finding)
-			break
-		}
-	}
 }
 
 // keepOne removes all candidates but one. Any valid one will do, because an id

@@ -1,6 +1,9 @@
 package mtasts
 
-import "github.com/postseal/postseal/check"
+import (
+	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/internal/tlsfields"
+)
 
 // stage is how far a sender gets on its way to the policy. The rows of one
 // stage exclude each other; what stops at one stage leaves nothing to judge at
@@ -85,68 +88,41 @@ func (t *Fetch) at(s stage) (bool, error) {
 	return s < stageOK || t.Status == 200, nil
 }
 
+// from are the facts as far as the stage.
+func from(s stage) check.Stage[*Facts] {
+	return func(f *Facts) (bool, error) { return f.at(s) }
+}
+
 // applies makes the Applies of a rule: the domain receives mail, and the stage
 // was reached or nobody could tell.
 func applies(s stage) func(*Facts) bool {
-	reached := reached(s)
-	return func(f *Facts) bool { return f.Profile.Receives() && reached(f) }
-}
-
-// reached is applies whether the domain receives mail or not.
-func reached(s stage) func(*Facts) bool {
-	return func(f *Facts) bool {
-		reached, cause := f.at(s)
-		return reached || cause != nil
-	}
+	return func(f *Facts) bool { return f.Profile.Receives() && from(s).Applies(f) }
 }
 
 // judge makes the Run of a rule: unknown where the stage could not be told,
 // the judgement otherwise.
 func judge(s stage, run func(*Facts, *check.Reporter)) func(*Facts, *check.Reporter) {
-	return func(f *Facts, r *check.Reporter) {
-		if _, cause := f.at(s); cause != nil {
-			r.Unknown(cause)
-			return
-		}
-		run(f, r)
-	}
+	return from(s).Judge(run)
 }
-
-// maxPerRule bounds the findings of one rule over the lines of one file.
-const maxPerRule = 5
 
 // recordProblem reports the problems of the record that bear the rule's ID.
 func recordProblem(id string, fix func(*Facts) *check.Fix) func(*Facts, *check.Reporter) {
 	return judge(stageRecord, func(f *Facts, r *check.Reporter) {
-		n := 0
-		for _, p := range f.RecordProblems {
-			if p.Rule != id || n == maxPerRule {
-				continue
-			}
-			n++
-			finding := check.Finding{Subject: RecordName(f.Domain).String(), Variant: p.Variant, Params: p.Params,
-				Record: f.Record, Span: p.Span, Scope: p.Scope}
+		r.Problems(id, f.RecordProblems, func(p *Problem) check.Finding {
+			finding := f.atRecord(nil)
+			finding.Span = p.Span
 			if fix != nil {
 				finding.Fix = fix(f)
 			}
-			r.Report(finding)
-		}
+			return finding
+		})
 	})
 }
 
 // policyProblem reports the problems of the policy file that bear the rule's ID.
 func policyProblem(id string) func(*Facts, *check.Reporter) {
 	return judge(stageBody, func(f *Facts, r *check.Reporter) {
-		n := 0
-		for _, p := range f.PolicyProblems {
-			if p.Rule != id || n == maxPerRule {
-				continue
-			}
-			n++
-			finding := f.inPolicy(p.Span)
-			finding.Variant, finding.Params, finding.Scope = p.Variant, p.Params, p.Scope
-			r.Report(finding)
-		}
+		r.Problems(id, f.PolicyProblems, func(p *Problem) check.Finding { return f.inPolicy(p.Span) })
 	})
 }
 
@@ -171,7 +147,7 @@ func (f *Facts) inPolicy(span *check.Span) check.Finding {
 
 // change is the fix of the record: old texts for new ones.
 func (f *Facts) change(old, new []string) *check.Fix {
-	return &check.Fix{Records: []check.RecordChange{{Name: RecordName(f.Domain).FQDN(), Type: "TXT", Old: old, New: new}}}
+	return tlsfields.Change(RecordName(f.Domain), old, new)
 }
 
 // rewrite is the fix that publishes what was understood of the record.

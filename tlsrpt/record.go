@@ -48,11 +48,5 @@ type URI struct {
 // Usable tells whether a reporter can use the URI.
 func (u *URI) Usable() bool { return !u.faulty && u.Host != "" }
 
-// Problem is one thing wrong with a record, named by the rule that reports it.
-type Problem struct {
-	Rule    string
-	Variant string
-	Span    *check.Span // in the text parsed; nil for the whole
-	Params  check.Params
-	Scope   string
-}
+// Problem is one thing wrong with a record.
+type Problem = check.Problem

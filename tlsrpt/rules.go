@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/internal/registration"
+	"github.com/postseal/postseal/internal/tlsfields"
 )
 
 // Rules judge Facts, in report order.
@@ -70,13 +72,7 @@ when two services each ask you to add theirs. One record can name several destin
 		},
 		Applies: receives,
 		Run: overTXT(func(f *Facts, r *check.Reporter) {
-			if len(f.Records) < 2 {
-				return
-			}
-			finding := f.at(check.Params{"Count": len(f.Records), "Records": f.Records})
-			finding.Record = f.Records[1]
-			finding.Fix = merged(f)
-			r.Report(finding)
+			tlsfields.Several(r, RecordName(f.Domain), f.Records, func() *check.Fix { return merged(f) })
 		}),
 	},
 	{
@@ -107,7 +103,7 @@ meant to be the record and is unrelated text to them. ` + "`v=TLSRPT1`" + ` and 
 		},
 		Applies: receives,
 		Run: overTXT(func(f *Facts, r *check.Reporter) {
-			for _, text := range f.NearMiss[:min(len(f.NearMiss), maxPerRule)] {
+			for _, text := range f.NearMiss[:min(len(f.NearMiss), check.MaxPerText)] {
 				finding := f.at(check.Params{"Text": text})
 				finding.Record = text
 				finding.Fix = respelt(f, text)
@@ -153,7 +149,9 @@ report will ever come of it. A DNS panel that appends the domain a second time i
     before: _tlsrpt.example.com. TXT "v=TLSRPTv1; rua=mailto:tls@example.com"
     after:  _smtp._tls.example.com. TXT "v=TLSRPTv1; rua=mailto:tls@example.com"`,
 		},
-		Applies: receives, Run: overTXT(runWrongName),
+		Applies: receives, Run: overTXT(func(f *Facts, r *check.Reporter) {
+			version.Misplaced(r, RecordName(f.Domain), f.Elsewhere)
+		}),
 	},
 	{
 		Meta: check.Meta{
@@ -168,11 +166,11 @@ them instead, and the reports tell who sends you mail and from which addresses.
 		},
 		Applies: receives,
 		Run: overTXT(func(f *Facts, r *check.Reporter) {
-			target, ok := f.danglingTarget()
+			target, ok := registration.Dangling(&f.Lookup)
 			if !ok {
 				return
 			}
-			finding := f.at(check.Params{"Target": target.String(), "Registrable": registrable(target).String()})
+			finding := f.at(check.Params{"Target": target.String(), "Registrable": registration.Domain(target).String()})
 			if f.unregistered {
 				finding.Variant = "unregistered"
 			}
@@ -183,9 +181,6 @@ them instead, and the reports tell who sends you mail and from which addresses.
 	},
 }
 
-// maxPerRule bounds the findings of one rule over one record.
-const maxPerRule = 5
-
 func receives(f *Facts) bool { return f.Profile.Receives() }
 
 // hasRecord is the Applies of rules over the one record: there is one, or
@@ -194,32 +189,27 @@ func hasRecord(f *Facts) bool {
 	return receives(f) && (f.Lookup.Unknown() || f.Record != "")
 }
 
+// overTXT makes the Run of a rule over what stands at the record's name.
 func overTXT(run func(*Facts, *check.Reporter)) func(*Facts, *check.Reporter) {
-	return func(f *Facts, r *check.Reporter) {
+	return check.Stage[*Facts](func(f *Facts) (bool, error) {
 		if f.Lookup.Unknown() {
-			r.Unknown(f.Lookup.Error)
-			return
+			return false, f.Lookup.Error
 		}
-		run(f, r)
-	}
+		return true, nil
+	}).Judge(run)
 }
 
 // problem reports the problems of the record that bear the rule's ID.
 func problem(id string, fix func(*Facts) *check.Fix) func(*Facts, *check.Reporter) {
 	return overTXT(func(f *Facts, r *check.Reporter) {
-		n := 0
-		for _, p := range f.Problems {
-			if p.Rule != id || n == maxPerRule {
-				continue
-			}
-			n++
-			finding := f.at(p.Params)
-			finding.Variant, finding.Span, finding.Scope = p.Variant, p.Span, p.Scope
+		r.Problems(id, f.Problems, func(p *Problem) check.Finding {
+			finding := f.at(nil)
+			finding.Span = p.Span
 			if fix != nil {
 				finding.Fix = fix(f)
 			}
-			r.Report(finding)
-		}
+			return finding
+		})
 	})
 }
 
@@ -229,7 +219,7 @@ func (f *Facts) at(params check.Params) check.Finding {
 }
 
 func (f *Facts) change(old, new []string) *check.Fix {
-	return &check.Fix{Records: []check.RecordChange{{Name: RecordName(f.Domain).FQDN(), Type: "TXT", Old: old, New: new}}}
+	return tlsfields.Change(RecordName(f.Domain), old, new)
 }
 
 // rewrite publishes the usable URIs of the record, each once; nil where there
@@ -293,27 +283,4 @@ func respelt(f *Facts, text string) *check.Fix {
 		return nil
 	}
 	return f.change([]string{text}, []string{rec.String()})
-}
-
-func runWrongName(f *Facts, r *check.Reporter) {
-	for i := range f.Elsewhere {
-		l := &f.Elsewhere[i]
-		if l.Unknown() {
-			r.Unknown(l.Error)
-			continue
-		}
-		for _, rec := range l.Records() {
-			text := rec.Text()
-			if _, ok := version.Candidate(text); !ok {
-				continue
-			}
-			finding := check.Finding{Subject: l.Name.String(), Record: text,
-				Params: check.Params{"Found": l.Name.String(), "Name": RecordName(f.Domain).String()}}
-			finding.Fix = f.change([]string{}, []string{text})
-			finding.Fix.Records = append(finding.Fix.Records,
-				check.RecordChange{Name: l.Name.FQDN(), Type: "TXT", Old: []string{text}, New: []string{}})
-			r.Report(finding)
-			break
-		}
-	}
 }

@@ -11,10 +11,9 @@ import (
 	"context"
 	"sync"
 
-	"golang.org/x/net/publicsuffix"
-
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/registration"
 )
 
 // Facts are everything observed about one domain's TLS-RPT record.
@@ -61,19 +60,9 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name) (*Facts, error
 		Elsewhere: []dns.Lookup{}, Destinations: []Destination{},
 	}
 	f.Lookup = dns.Ask(ctx, r, RecordName(domain), dns.TypeTXT)
-	for _, rec := range f.Lookup.Records() {
-		text := rec.Text()
-		if _, ok := version.Candidate(text); ok {
-			f.Records = append(f.Records, text)
-		} else if version.NearMiss(text) {
-			f.NearMiss = append(f.NearMiss, text)
-		}
-	}
-	if len(f.Records) > 0 {
-		f.NearMiss = []string{}
-	}
-	if len(f.Records) == 1 {
-		f.Record = f.Records[0]
+	found := version.In(&f.Lookup)
+	f.Records, f.NearMiss, f.Record = found.Records, found.NearMiss, found.Record
+	if f.Record != "" {
 		var rec *Record
 		rec, f.Problems = Parse(f.Record)
 		usable := 0
@@ -135,15 +124,11 @@ func (f *Facts) lookAround(ctx context.Context, r dns.Resolver) {
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	if target, ok := f.danglingTarget(); ok {
-		if org := registrable(target); org != "" {
+	if target, ok := registration.Dangling(&f.Lookup); ok {
+		if org := registration.Domain(target); org != "" {
 			wg.Go(func() {
-				l := dns.Ask(ctx, r, org, dns.TypeNS)
-				f.Registrable = &l
-				if l.State == dns.StateNXDomain { // below a suffix that does not exist nothing can be registered
-					suffix := dns.Ask(ctx, r, org.Parent(), dns.TypeNS)
-					f.unregistered = suffix.State == dns.StateFound || suffix.State == dns.StateNoData
-				}
+				reg := registration.Ask(ctx, r, org)
+				f.Registrable, f.unregistered = &reg.Lookup, reg.Open()
 			})
 		}
 	}
@@ -158,21 +143,4 @@ func (f *Facts) lookAround(ctx context.Context, r dns.Resolver) {
 	for i, n := range names {
 		wg.Go(func() { f.Elsewhere[i] = dns.Ask(ctx, r, n, dns.TypeTXT) })
 	}
-}
-
-// danglingTarget is the end of the record's CNAME chain when it does not exist.
-func (f *Facts) danglingTarget() (dns.Name, bool) {
-	l := &f.Lookup
-	if l.State != dns.StateNXDomain || l.Answer == nil || len(l.Answer.Chain) == 0 {
-		return "", false
-	}
-	return l.Answer.Owner(), true
-}
-
-func registrable(n dns.Name) dns.Name {
-	org, err := publicsuffix.EffectiveTLDPlusOne(n.String())
-	if err != nil {
-		return ""
-	}
-	return dns.Name(org)
 }

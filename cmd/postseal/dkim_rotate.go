@@ -43,10 +43,7 @@ func newDKIMRotateCmd(s *streams) *cobra.Command {
 			"  postseal dkim rotate example.com --key keys/example.com.s202611a.pem --format json",
 		Args: oneArg("domain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			gen, err := g.begin(s, args[0])
-			if err == nil {
-				err = gen.itself()
-			}
+			gen, err := g.of(s, args[0])
 			if err != nil {
 				return err
 			}

@@ -51,6 +51,12 @@ func (g *genFlags) add(cmd *cobra.Command) {
 	addLang(cmd, &g.lang)
 }
 
+// addAsking adds them with the flags of a generator that asks DNS, too.
+func (g *genFlags) addAsking(cmd *cobra.Command, net *netFlags) {
+	g.add(cmd)
+	net.addDNS(cmd)
+}
+
 // generation is one generator at work.
 type generation struct {
 	s      *streams
@@ -83,6 +89,15 @@ func (g *genFlags) begin(s *streams, domain string) (*generation, error) {
 		Send:  g.send,
 		Words: recordWords(l, name),
 	}}, nil
+}
+
+// of is begin for records of a domain, which is given itself.
+func (g *genFlags) of(s *streams, domain string) (*generation, error) {
+	gen, err := g.begin(s, domain)
+	if err == nil {
+		err = gen.itself()
+	}
+	return gen, err
 }
 
 // maxTTL is a week: resolvers keep nothing longer, and a mistake would stay.

@@ -39,10 +39,7 @@ func newGenBIMICmd(s *streams) *cobra.Command {
 			"  postseal generate bimi example.com --decline --format plain",
 		Args: oneArg("domain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			gen, err := g.begin(s, args[0])
-			if err == nil {
-				err = gen.itself()
-			}
+			gen, err := g.of(s, args[0])
 			if err != nil {
 				return err
 			}
@@ -75,8 +72,7 @@ func newGenBIMICmd(s *streams) *cobra.Command {
 			return gen.finish()
 		},
 	}
-	g.add(cmd)
-	net.addDNS(cmd)
+	g.addAsking(cmd, &net)
 	fl := cmd.Flags()
 	fl.StringVar(&r.Logo, "logo", "", "https `URL` of the SVG or SVGZ logo")
 	fl.StringVar(&r.Evidence, "evidence", "", "https `URL` of the mark certificate (PEM)")

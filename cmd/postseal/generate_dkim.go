@@ -122,10 +122,7 @@ func newGenDKIMCmd(s *streams) *cobra.Command {
 		Args: oneArg("domain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
-			gen, err = g.begin(s, args[0])
-			if err == nil {
-				err = gen.itself()
-			}
+			gen, err = g.of(s, args[0])
 			if err == nil {
 				err = k.check(cmd)
 			}
@@ -161,8 +158,7 @@ func newGenDKIMCmd(s *streams) *cobra.Command {
 			})
 		},
 	}
-	g.add(cmd)
-	net.addDNS(cmd)
+	g.addAsking(cmd, &net)
 	fl := cmd.Flags()
 	fl.StringVar(&k.keyType, "type", "rsa2048", "rsa2048, rsa3072, rsa4096, ed25519 or both")
 	fl.StringVar(&selector, "selector", "", "selector to publish the key at (default: of the month, such as s202611a)")

@@ -37,10 +37,7 @@ func newGenDMARCCmd(s *streams) *cobra.Command {
 			"  postseal generate dmarc example.com --policy reject --rua mailto:a@example.com --format plain",
 		Args: oneArg("domain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			gen, err := g.begin(s, args[0])
-			if err == nil {
-				err = gen.itself()
-			}
+			gen, err := g.of(s, args[0])
 			if err != nil {
 				return err
 			}
@@ -78,8 +75,7 @@ func newGenDMARCCmd(s *streams) *cobra.Command {
 			return gen.finish()
 		},
 	}
-	g.add(cmd)
-	net.addDNS(cmd)
+	g.addAsking(cmd, &net)
 	fl := cmd.Flags()
 	fl.StringVar(&o.Policy, "policy", "none", "none, quarantine or reject")
 	fl.StringVar(&o.SP, "sp", "", "policy for existing subdomains (default: as --policy)")
@@ -135,10 +131,7 @@ func newGenMTASTSCmd(s *streams) *cobra.Command {
 			"  postseal generate mta-sts example.com --mx '*.mail.example.com' --mode testing --offline",
 		Args: oneArg("domain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			gen, err := g.begin(s, args[0])
-			if err == nil {
-				err = gen.itself()
-			}
+			gen, err := g.of(s, args[0])
 			if err != nil {
 				return err
 			}
@@ -173,8 +166,7 @@ func newGenMTASTSCmd(s *streams) *cobra.Command {
 			return gen.policy(ctx, w, made, policyFile)
 		},
 	}
-	g.add(cmd)
-	net.addDNS(cmd)
+	g.addAsking(cmd, &net)
 	fl := cmd.Flags()
 	fl.StringVar(&o.Mode, "mode", "testing", "testing, enforce or none")
 	fl.StringSliceVar(&o.MX, "mx", nil, "mail host or *.DOMAIN that may receive (default: the MX in DNS)")
@@ -270,10 +262,7 @@ func newGenTLSRPTCmd(s *streams) *cobra.Command {
 		Example: "  postseal generate tls-rpt example.com --rua mailto:tls-reports@example.com",
 		Args:    oneArg("domain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			gen, err := g.begin(s, args[0])
-			if err == nil {
-				err = gen.itself()
-			}
+			gen, err := g.of(s, args[0])
 			if err != nil {
 				return err
 			}
@@ -300,8 +289,7 @@ func newGenTLSRPTCmd(s *streams) *cobra.Command {
 			return gen.finish()
 		},
 	}
-	g.add(cmd)
-	net.addDNS(cmd)
+	g.addAsking(cmd, &net)
 	cmd.Flags().StringArrayVar(&o.RUA, "rua", nil, "where reports go, mailto:ADDRESS or an https URL (repeatable)")
 	return cmd
 }

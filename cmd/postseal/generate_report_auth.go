@@ -24,10 +24,7 @@ func newGenReportAuthCmd(s *streams) *cobra.Command {
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			gen, err := g.begin(s, args[0])
-			if err == nil {
-				err = gen.itself()
-			}
+			gen, err := g.of(s, args[0])
 			if err != nil {
 				return err
 			}

@@ -97,8 +97,7 @@ func newGenSPFCmd(s *streams) *cobra.Command {
 			return gen.finish()
 		},
 	}
-	g.add(cmd)
-	net.addDNS(cmd)
+	g.addAsking(cmd, &net)
 	fl := cmd.Flags()
 	fl.StringSliceVar(&providers, "provider", nil, "include a provider by name (repeatable)")
 	fl.StringSliceVar(&ip4, "ip4", nil, "IPv4 address or network that sends (repeatable)")

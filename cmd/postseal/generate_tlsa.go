@@ -43,10 +43,7 @@ func newGenTLSACmd(s *streams) *cobra.Command {
 			"  postseal generate tlsa mx1.example.com --ca tls/issuer.pem --offline --format nsupdate",
 		Args: oneArg("host"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			gen, err := g.begin(s, args[0])
-			if err == nil {
-				err = gen.itself()
-			}
+			gen, err := g.of(s, args[0])
 			if err != nil {
 				return err
 			}
@@ -85,8 +82,7 @@ func newGenTLSACmd(s *streams) *cobra.Command {
 			return gen.finish()
 		},
 	}
-	g.add(cmd)
-	net.addDNS(cmd)
+	g.addAsking(cmd, &net)
 	fl := cmd.Flags()
 	fl.StringArrayVar(&r.keys, "cert", nil, "`FILE` with the certificate or key in use (repeatable: one for each type of key)")
 	fl.StringArrayVar(&r.next, "next", nil, "`FILE` with the next certificate or key, to publish beforehand (repeatable)")
