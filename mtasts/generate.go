@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
@@ -52,7 +53,9 @@ func Generate(domain dns.Name, o Options) (Generated, []check.GenProblem, error)
 	}
 	p := &Policy{Version: "STSv1", Mode: o.Mode, MaxAge: o.MaxAge, MaxAgeSeconds: int64(o.MaxAge / time.Second)}
 	for _, mx := range o.MX {
-		p.MX = append(p.MX, strings.ToLower(strings.TrimSuffix(mx, ".")))
+		if mx = pattern(mx); !slices.Contains(p.MX, mx) {
+			p.MX = append(p.MX, mx)
+		}
 	}
 	if o.Mode == None {
 		p.MX = nil // a policy that is switched off names no hosts (RFC 8461 §3.2)
@@ -67,6 +70,20 @@ func Generate(domain dns.Name, o Options) (Generated, []check.GenProblem, error)
 		return Generated{}, nil, fmt.Errorf("mtasts: generating for %q: %w", domain, err)
 	}
 	return g, o.problems(domain, p, g, id), nil
+}
+
+// pattern writes what a user means by an mx as the policy has it: in lower case,
+// without the final dot, in A-labels (RFC 8461 §3.2).
+func pattern(text string) string {
+	base, wild := strings.CutPrefix(strings.TrimSpace(text), "*.")
+	if n, err := dns.ParseDomain(base); err == nil && strings.ContainsFunc(base, func(r rune) bool { return r > unicode.MaxASCII }) {
+		base = n.String()
+	}
+	base = strings.ToLower(strings.TrimSuffix(base, "."))
+	if wild {
+		return "*." + base
+	}
+	return base
 }
 
 // readBack holds what was made to our own parsers.
@@ -110,6 +127,11 @@ func (o *Options) problems(domain dns.Name, p *Policy, g Generated, id string) [
 		for _, mx := range o.LiveMX {
 			if !slices.ContainsFunc(p.MX, func(pattern string) bool { return Matches(pattern, mx) }) {
 				uncovered = append(uncovered, mx.String())
+			}
+		}
+		for _, mx := range p.MX {
+			if wildcardScope(mx) == "suffix" {
+				add("gen-mtasts-mx-suffix", check.Params{"Pattern": mx, "Base": patternBase(mx).String()})
 			}
 		}
 		if len(uncovered) > 0 {

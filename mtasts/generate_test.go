@@ -20,6 +20,11 @@ func TestGenerate(t *testing.T) {
 	if want := "version: STSv1\nmode: testing\nmx: mx1.example.com\nmax_age: 86400\n"; err != nil || g.Policy != want || g.Record != "v=STSv1; id=a" {
 		t.Errorf("got %q, %v, want %q", g.Policy, err, want)
 	}
+	// One line a host, however it is written; names in A-labels.
+	g, _, err = Generate("example.com", Options{MX: []string{" mx1.example.com", "MX1.example.com.", "*.bücher.example"}})
+	if want := "version: STSv1\nmode: testing\nmx: mx1.example.com\nmx: *.xn--bcher-kva.example\nmax_age: 86400\n"; err != nil || g.Policy != want {
+		t.Errorf("got %q, %v, want %q", g.Policy, err, want)
+	}
 	g, _, err = Generate("example.com", Options{Mode: None, MX: both})
 	if want := "version: STSv1\nmode: none\nmax_age: 86400\n"; err != nil || g.Policy != want {
 		t.Errorf("got %q, %v, want %q", g.Policy, err, want)
@@ -39,6 +44,7 @@ func TestGenerateProblems(t *testing.T) {
 		{"null MX", Options{MX: mx, LiveMX: []dns.Name{dns.Root}}, "gen-mtasts-null-mx"},
 		{"same id", Options{MX: mx, ID: "a", LiveID: "a", LivePolicy: p1}, "gen-mtasts-id-same"},
 		{"same policy", Options{Mode: Enforce, CertsOK: true, MX: []string{"mx1.example.com", "mx2.example.com"}, ID: "a", LiveID: "a", LivePolicy: p1}, ""},
+		{"a public suffix", Options{MX: []string{"mx1.example.co.uk", "*.co.uk"}, LiveMX: []dns.Name{"mx1.example.co.uk"}}, "gen-mtasts-mx-suffix"},
 		{"fine", Options{MX: mx, LiveMX: live[:1]}, ""},
 	} {
 		_, problems, err := Generate("example.com", c.o)

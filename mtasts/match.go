@@ -58,7 +58,7 @@ func patternFault(value string) string {
 		return "url"
 	case strings.ContainsAny(value, ", \t"):
 		return "list"
-	case isAddress(value):
+	case isAddress(base):
 		return "address"
 	case strings.Contains(value, ":"):
 		return "port"

@@ -234,17 +234,24 @@ func (f *Facts) Mode() string {
 
 // Known tells whether it could be told what senders apply. With false, Cause
 // says why not.
-func (f *Facts) Known() bool {
-	_, cause := f.at(stageBody)
-	return cause == nil
-}
+func (f *Facts) Known() bool { return f.untold() == nil }
 
 // Cause is why it could not be told what senders apply; the zero Cause when it could.
 func (f *Facts) Cause() check.Cause {
-	if _, cause := f.at(stageBody); cause != nil {
+	if cause := f.untold(); cause != nil {
 		return check.CauseOf(cause)
 	}
 	return check.Cause{}
+}
+
+// untold is why it could not be told what senders apply. Where the record is
+// invalid they stop at it (RFC 8461 §3.1), whatever became of our own fetch.
+func (f *Facts) untold() error {
+	if !f.Lookup.Unknown() && !f.recordValid() {
+		return nil
+	}
+	_, cause := f.at(stageBody)
+	return cause
 }
 
 // RecordValid tells whether there is exactly one record and it is well formed.

@@ -30,6 +30,7 @@ func ParsePolicy(body []byte) (*Policy, []Problem) {
 	}
 	if text := bytes.TrimLeft(body[start:], " \t\r\n"); len(text) > 0 && text[0] == '<' {
 		at := len(body) - len(text)
+		p.problems = nil // a mark before a page is the page's
 		p.add(Problem{Rule: "mtasts-policy-html", Span: &check.Span{Start: at, End: min(at+80, len(body))},
 			Params: check.Params{"Start": string(text[:min(80, len(text))])}})
 		return p.policy, p.problems

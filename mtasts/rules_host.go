@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/internal/fetch"
 	"github.com/postseal/postseal/internal/registration"
 )
@@ -88,6 +89,7 @@ Often the internal view of a split DNS has leaked into the public one.
 				}
 			}
 			if len(special) == 0 {
+				f.oneFamily(r)
 				return
 			}
 			finding := f.atHost(check.Params{"Host": PolicyHost(f.Domain).String(), "Addresses": special})
@@ -277,5 +279,17 @@ func runIPv6(f *Facts, r *check.Reporter) {
 		r.Report(f.atServer(check.Params{"Addresses": refused}))
 	case untold != "":
 		r.Unknown(check.Cause{Code: untold, Params: check.Params{"Host": PolicyHost(f.Domain).String()}})
+	default:
+		f.oneFamily(r)
+	}
+}
+
+// oneFamily says so where the addresses of one family were lost: what was not
+// seen among the others may be among them.
+func (f *Facts) oneFamily(r *check.Reporter) {
+	for _, l := range []*dns.Lookup{&f.HostA, &f.HostAAAA} {
+		if l.Unknown() {
+			r.Unknown(l.Error)
+		}
 	}
 }

@@ -1,6 +1,8 @@
 package mtasts
 
 import (
+	"strings"
+
 	"golang.org/x/net/publicsuffix"
 
 	"github.com/postseal/postseal/check"
@@ -116,23 +118,35 @@ hosts only.
 				return
 			}
 			f.eachPattern(func(i int, pattern string) {
-				base := patternBase(pattern).String()
-				if pattern[0] != '*' {
+				scope := wildcardScope(pattern)
+				if scope == "" {
 					return
 				}
 				finding := f.inPolicy(&f.Policy.mxSpans[i])
-				finding.Params = check.Params{"Pattern": pattern, "Base": base}
-				suffix, _ := publicsuffix.PublicSuffix(base)
-				switch {
-				case suffix == base:
-					finding.Variant = "suffix"
-				case registration.Domain(dns.Name(base)).String() != base:
-					return
+				finding.Params = check.Params{"Pattern": pattern, "Base": patternBase(pattern).String()}
+				if scope == "suffix" {
+					finding.Variant = scope
 				}
 				r.Report(finding)
 			})
 		}),
 	},
+}
+
+// wildcardScope tells what an asterisk stands before: the whole "domain" of an
+// organisation, a public "suffix", or "" for less and where there is none.
+func wildcardScope(pattern string) string {
+	base := patternBase(pattern)
+	if !strings.HasPrefix(pattern, "*.") {
+		return ""
+	}
+	switch suffix, _ := publicsuffix.PublicSuffix(base.String()); {
+	case suffix == base.String():
+		return "suffix"
+	case registration.Domain(base) == base:
+		return "domain"
+	}
+	return ""
 }
 
 // eachPattern visits the patterns that are well formed, a bounded number of them.
@@ -149,7 +163,7 @@ func mxApplies(f *Facts) bool {
 	if !f.Profile.Receives() {
 		return false
 	}
-	if _, cause := f.at(stageBody); cause != nil {
+	if f.untold() != nil {
 		return true
 	}
 	return f.Valid && f.Policy.Mode != None && (f.MX == nil || len(f.MX) > 0) && !(len(f.MX) == 1 && f.MX[0] == dns.Root)

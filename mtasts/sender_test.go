@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
 )
 
@@ -45,6 +46,24 @@ func TestSender(t *testing.T) {
 		f := policyFacts("version: STSv1\nmode: " + c.mode + "\nmx: mx1.example.com\nmax_age: 604800\n")
 		if got := f.Sender(c.host, c.seen); got != c.want {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+	// RFC 8461 §3.1: without one valid record senders fetch nothing, so what became
+	// of our own fetch leaves nothing open.
+	for _, records := range [][]string{{"v=STSv1; id=1-1"}, {"v=STSv1; id=1", "v=STSv1; id=2"}} {
+		f := &Facts{Domain: "example.com", Lookup: dns.Lookup{State: dns.StateFound}, Records: records, HostA: dns.Lookup{State: dns.StateFound},
+			Fetch: &Fetch{Error: ErrTimeout, Phase: PhaseConnect}, MX: []dns.Name{"mx1.example.com"}, Profile: check.ProfileMail}
+		if len(records) == 1 {
+			_, f.RecordProblems = ParseRecord(records[0])
+		}
+		f.readPolicy()
+		if got, want := f.Sender(other, nil), (Verdict{Deliver, "no-policy"}); got != want || !f.Known() {
+			t.Errorf("%q: got %v, want %v", records, got, want)
+		}
+		for _, r := range check.Evaluate(mxRules, f) {
+			if r.Rule.ID != "mtasts-mx-wildcard-broad" && r.Status != check.NotApplicable { // that one is about the file alone
+				t.Errorf("%q: %s is %s, want not applicable", records, r.Rule.ID, r.Status)
+			}
 		}
 	}
 	lost := &Facts{Domain: "example.com", Lookup: dns.Lookup{State: dns.StateUnknown, Error: &dns.Error{Kind: dns.Timeout}}}

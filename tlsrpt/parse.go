@@ -241,6 +241,17 @@ func literalAddr(n dns.Name) (netip.Addr, bool) {
 	return a, err == nil
 }
 
+// normal is the URI in the form that others of the same meaning have, too.
+func (u *URI) normal() string {
+	if u.Scheme == "https" {
+		if parsed, err := url.Parse(u.Text); err == nil {
+			parsed.Scheme, parsed.Host = "https", strings.ToLower(parsed.Host)
+			return parsed.String()
+		}
+	}
+	return "mailto:" + u.Local + "@" + u.Host.String()
+}
+
 // duplicates reports URIs that are the same after normalisation.
 func (p *parser) duplicates() {
 	seen := map[string]bool{}
@@ -249,13 +260,7 @@ func (p *parser) duplicates() {
 		if !u.Usable() {
 			continue
 		}
-		key := "mailto:" + u.Local + "@" + u.Host.String()
-		if u.Scheme == "https" {
-			if parsed, err := url.Parse(u.Text); err == nil {
-				parsed.Scheme, parsed.Host = "https", strings.ToLower(parsed.Host)
-				key = parsed.String()
-			}
-		}
+		key := u.normal()
 		if seen[key] {
 			p.add("tlsrpt-rua-duplicate", "", u.Span, check.Params{"URI": u.Text})
 		}

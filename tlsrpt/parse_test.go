@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/postseal/postseal/check"
 )
 
 func names(problems []Problem) string {
@@ -85,6 +87,8 @@ func TestGenerate(t *testing.T) {
 		{[]string{"mailto:tls-reports@example.com"}, "v=TLSRPTv1; rua=mailto:tls-reports@example.com"},
 		{[]string{"mailto:a!b@x.example"}, "v=TLSRPTv1; rua=mailto:a%21b@x.example"}, // G17
 		{[]string{"mailto:a@x.example", "https://r.example/a,b;c"}, "v=TLSRPTv1; rua=mailto:a@x.example,https://r.example/a%2Cb%3Bc"},
+		{[]string{"mailto:tls@exämple.com"}, "v=TLSRPTv1; rua=mailto:tls@xn--exmple-cua.com"},
+		{[]string{"mailto:a@x.example", "MAILTO:a@X.example", "https://r.example/t", "https://R.example/t"}, "v=TLSRPTv1; rua=mailto:a@x.example,https://r.example/t"},
 	} {
 		got, problems, err := Generate(Options{RUA: c.in})
 		if err != nil || len(problems) > 0 || got != c.want {
@@ -94,10 +98,19 @@ func TestGenerate(t *testing.T) {
 			t.Errorf("%q does not read back: %v", got, faults)
 		}
 	}
-	for _, bad := range []string{"tls@example.com", "http://r.example/", "mailto:x", "", "mailto:tls@exämple.com", "https://exämple.com/"} {
+	for _, bad := range []string{"tls@example.com", "http://r.example/", "mailto:x", "", "https://exämple.com/"} {
 		if got, problems, err := Generate(Options{RUA: []string{bad}}); err != nil || len(problems) != 1 || problems[0].ID != "gen-tlsrpt-rua" || got != "" {
 			t.Errorf("Generate(%q) = %q, %v, %v", bad, got, problems, err)
 		}
+	}
+	for _, nowhere := range []string{"https://127.0.0.1/t", "https://[fe80::1]/t", "https://10.1.2.3/", "https://localhost/", "mailto:tls@localhost"} {
+		if got, problems, err := Generate(Options{RUA: []string{nowhere}}); err != nil || len(problems) != 1 || problems[0].ID != "gen-tlsrpt-host" || got != "" {
+			t.Errorf("Generate(%q) = %q, %v, %v", nowhere, got, problems, err)
+		}
+	}
+	got, problems, err := Generate(Options{RUA: []string{"mailto:a@x.example?subject=tls"}})
+	if err != nil || got != "v=TLSRPTv1; rua=mailto:a@x.example" || len(problems) != 1 || problems[0].ID != "gen-tlsrpt-fields" || problems[0].Severity != check.Notice {
+		t.Errorf("with header fields: got %q, %v, %v", got, problems, err)
 	}
 	if _, _, err := Generate(Options{}); err == nil {
 		t.Error("no rua is no error")
