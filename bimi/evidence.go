@@ -25,8 +25,12 @@ var (
 	oidServer   = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 1}
 )
 
-// maxCertificates bounds what is parsed of one file.
-const maxCertificates = 10
+// Bounds of what is parsed of one file, and of the names that are kept of one
+// certificate.
+const (
+	maxCertificates = 10
+	maxNames        = 100
+)
 
 // Evidence is the mark certificate that "a" names.
 type Evidence struct {
@@ -79,8 +83,10 @@ func (e *Evidence) take(f *Fetch, names []dns.Name, o GatherOptions) {
 	default:
 		e.ValidAt = "yes"
 	}
-	for _, n := range leaf.DNSNames[:min(len(leaf.DNSNames), 100)] {
-		e.Names = append(e.Names, clipped(n))
+	for i, n := range leaf.DNSNames {
+		if i < maxNames {
+			e.Names = append(e.Names, clipped(n))
+		}
 		if slices.Contains(names, dns.FromPresentation(strings.ToLower(n))) {
 			e.Covers = true
 		}

@@ -12,6 +12,7 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -192,4 +193,24 @@ func FuzzLogotype(f *testing.F) {
 			t.Errorf("%d images and %v", len(images), err)
 		}
 	})
+}
+
+// TestManyNames: a certificate may speak for more names than are shown, and the
+// domain may be the last of them.
+func TestManyNames(t *testing.T) {
+	ca := newMarkCA(t)
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(3), NotBefore: testNow, NotAfter: testNow.AddDate(1, 0, 0)}
+	for i := range maxNames {
+		tmpl.DNSNames = append(tmpl.DNSNames, fmt.Sprintf("brand%d.example", i))
+	}
+	tmpl.DNSNames = append(tmpl.DNSNames, "example.com")
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, ca.cert, &ca.key.PublicKey, ca.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEvidence()
+	e.take(FromFile("mark.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), MaxEvidence), []dns.Name{"example.com"}, GatherOptions{Now: testNow})
+	if !e.Covers || len(e.Names) != maxNames {
+		t.Errorf("got covers %v with %d names shown, want true with %d (%s)", e.Covers, len(e.Names), maxNames, e.Fault)
+	}
 }

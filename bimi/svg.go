@@ -217,11 +217,13 @@ func (v *svgReader) start(t xml.StartElement) bool {
 		v.malformed("limits", "")
 		return false
 	}
-	for i, a := range t.Attr {
-		if slices.ContainsFunc(t.Attr[:i], func(b xml.Attr) bool { return a.Name == b.Name }) {
+	seen := make(map[xml.Name]bool, len(t.Attr)) // an element may have tens of thousands
+	for _, a := range t.Attr {
+		if seen[a.Name] {
 			v.malformed("", "the attribute "+clipped(a.Name.Local)+" stands twice")
 			return false
 		}
+		seen[a.Name] = true
 	}
 	e := &element{name: t.Name.Local}
 	if len(v.open) == 0 {

@@ -3,6 +3,7 @@ package bimi
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -113,4 +114,22 @@ func FuzzParseSVG(f *testing.F) {
 			t.Errorf("whole is %v with %v", s.Whole, rulesOf(s))
 		}
 	})
+}
+
+// TestManyAttributes: as many as the bound on a logo lets through are read, and
+// one that stands twice is found among them.
+func TestManyAttributes(t *testing.T) {
+	var b strings.Builder
+	for i := range maxNodes - 100 {
+		fmt.Fprintf(&b, ` a%d=""`, i)
+	}
+	with := func(more string) []string {
+		return rulesOf(ParseSVG([]byte(strings.Replace(goodLogo, "<rect", "<rect"+b.String()+more, 1))))
+	}
+	if got := with(""); !slices.Equal(got, []string{"bimi-svg-attribute", "bimi-logo-size"}) {
+		t.Errorf("got %v", got)
+	}
+	if got := with(` a7=""`); !slices.Contains(got, "bimi-svg-malformed") {
+		t.Errorf("an attribute twice: got %v", got)
+	}
 }

@@ -199,3 +199,28 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+// TestForgedSums: each report may claim as many sessions as it likes, but a sum
+// of theirs never wraps round.
+func TestForgedSums(t *testing.T) {
+	b := NewBuilder(Options{})
+	p := Policy{Type: STS, Domain: "example.com", Successful: maxCount, Failed: maxCount}
+	for range 10 {
+		p.Failures = append(p.Failures, Failure{Result: "validation-failure", Count: maxCount, Host: "mx1.example.com"})
+	}
+	r := &Report{Org: "forger", Policies: slices.Repeat([]Policy{p}, 10_000)}
+	for range 3 {
+		if err := b.Add(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := b.Summary(Stats{}).Domains[0]
+	for what, n := range map[string]int64{
+		"successful": d.Successful, "failed": d.Failed, "of a policy": d.Policies[0].Failed, "of a host": d.Hosts[0].Failed,
+		"of a result": d.Hosts[0].Results["validation-failure"], "of a failure": d.Failures[0].Count,
+	} {
+		if n != maxSum {
+			t.Errorf("%s: got %d, want the most that is counted, %d", what, n, maxSum)
+		}
+	}
+}

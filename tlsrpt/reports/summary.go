@@ -82,6 +82,7 @@ const (
 	maxReporters = 20      // of one failure
 	maxReasons   = 5
 	maxSenders   = 1_000
+	maxSum       = 1 << 52 // sessions; JSON numbers are exact up to twice that
 )
 
 // Builder adds reports up. Make it with NewBuilder.
@@ -126,7 +127,7 @@ func (b *Builder) Add(r *Report) error {
 		}
 		d := b.domain(p.Domain)
 		if d == nil {
-			b.over += p.Successful + p.Failed
+			add(&b.over, p.Successful+p.Failed)
 			continue
 		}
 		if !counted[p.Domain] {
@@ -168,10 +169,10 @@ func (b *Builder) policy(d *building, p *Policy, r *Report, told map[*FailureSum
 		s = &PolicySum{Type: p.Type}
 		d.policies[p.Type] = s
 	}
-	s.Successful += p.Successful
-	s.Failed += p.Failed
-	d.Successful += p.Successful
-	d.Failed += p.Failed
+	add(&s.Successful, p.Successful)
+	add(&s.Failed, p.Failed)
+	add(&d.Successful, p.Successful)
+	add(&d.Failed, p.Failed)
 	detailed := int64(0)
 	for i := range p.Failures {
 		f := &p.Failures[i]
@@ -180,7 +181,7 @@ func (b *Builder) policy(d *building, p *Policy, r *Report, told map[*FailureSum
 		sum := d.failures[k]
 		if sum == nil {
 			if len(d.failures) >= maxKinds || b.kinds >= maxKindsAll {
-				d.Untold += f.Count
+				add(&d.Untold, f.Count)
 				continue
 			}
 			b.kinds++
@@ -190,7 +191,7 @@ func (b *Builder) policy(d *building, p *Policy, r *Report, told map[*FailureSum
 			d.failures[k] = sum
 			d.senders[k] = map[netip.Addr]bool{}
 		}
-		sum.Count += f.Count
+		add(&sum.Count, f.Count)
 		if !told[sum] {
 			told[sum] = true
 			sum.Reports++
@@ -210,9 +211,13 @@ func (b *Builder) policy(d *building, p *Policy, r *Report, told map[*FailureSum
 		}
 	}
 	if p.Failed > detailed {
-		d.Untold += p.Failed - detailed
+		add(&d.Untold, p.Failed-detailed)
 	}
 }
+
+// add adds to a sum, which stops at maxSum: reports can be forged, and a sum that
+// wraps round would say the opposite.
+func add(sum *int64, n int64) { *sum = min(*sum+n, maxSum) }
 
 // keep adds a text to a short list of different ones.
 func keep(list []string, s string, most int) []string {
@@ -244,8 +249,10 @@ func (b *Builder) Summary(read Stats) *Summary {
 				h = &HostSum{Host: f.Host, Results: map[string]int64{}}
 				hosts[f.Host] = h
 			}
-			h.Failed += f.Count
-			h.Results[f.Result] += f.Count
+			add(&h.Failed, f.Count)
+			result := h.Results[f.Result]
+			add(&result, f.Count)
+			h.Results[f.Result] = result
 		}
 		for _, h := range hosts {
 			d.Hosts = append(d.Hosts, *h)
