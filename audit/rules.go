@@ -95,7 +95,7 @@ var relations = []check.Rule[*Facts]{
 	{
 		Meta: check.Meta{
 			ID: "mtasts-tlsrpt-missing", Standard: check.MTASTS, Severity: check.Notice,
-			Title:    "MTA-STS without TLS reports",
+			Title: "MTA-STS without TLS reports", CoveredBy: []string{"tlsrpt-record-wrong-name", "tlsrpt-record-cname-dangling"},
 			Variants: []check.Variant{{Name: "testing", Severity: check.Warning}},
 			Refs:     []check.Ref{check.RFC(8461, "5"), check.RFC(8460, "3")},
 			Doc: "An MTA-STS policy without a TLS-RPT record works blind: when a sender cannot verify a mail host, nobody tells you.\n" +
@@ -107,16 +107,16 @@ var relations = []check.Rule[*Facts]{
 			return f.Profile.Receives() && (!f.MTASTS.Known() || f.MTASTS.Valid && f.MTASTS.Mode() != "none")
 		},
 		Run: func(f *Facts, r *check.Reporter) {
+			// A record that is there but broken is its own finding.
+			if len(f.TLSRPT.Records)+len(f.TLSRPT.NearMiss) > 0 {
+				return
+			}
 			if !f.MTASTS.Known() {
 				r.Unknown(f.MTASTS.Cause())
 				return
 			}
 			if f.TLSRPT.Lookup.Unknown() {
 				r.Unknown(f.TLSRPT.Lookup.Error)
-				return
-			}
-			// A record that is there but broken is its own finding.
-			if len(f.TLSRPT.Records) > 0 {
 				return
 			}
 			name := f.Domain.Child("_smtp._tls")
@@ -146,7 +146,10 @@ var relations = []check.Rule[*Facts]{
 		},
 		Applies: func(f *Facts) bool { return f.MX.Null },
 		Run: func(f *Facts, r *check.Reporter) {
-			if f.MTASTS.Valid && f.MTASTS.Mode() != "none" {
+			switch {
+			case !f.MTASTS.Known():
+				r.Unknown(f.MTASTS.Cause())
+			case f.MTASTS.Valid && f.MTASTS.Mode() != "none":
 				r.Report(check.Finding{Subject: f.Domain.String(), Params: check.Params{"Domain": f.Domain.String(), "Mode": f.MTASTS.Mode()}})
 			}
 		},

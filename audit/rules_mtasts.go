@@ -7,7 +7,7 @@ var tlsrptRules = []check.Rule[*Facts]{
 	{
 		Meta: check.Meta{
 			ID: "tlsrpt-without-policy", Standard: check.TLSRPT, Severity: check.Info,
-			Title: "TLS reports without MTA-STS or DANE", Refs: []check.Ref{check.RFC(8460, "4.2")},
+			Title: "TLS reports without MTA-STS or DANE", Refs: []check.Ref{check.RFC(8460, "4.4")},
 			Doc: "The TLS-RPT record is in place, and neither an MTA-STS policy nor DANE tells senders what to insist on. Reports then say\n" +
 				"`no-policy-found` and count how many sessions were encrypted. That is useful, and a good first step: they show whether\n" +
 				"a policy would hold mail back before you publish one.\n\n" +

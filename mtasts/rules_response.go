@@ -89,8 +89,8 @@ octets, so a body of this size is nearly always a web page that the server sends
 			ID: "mtasts-policy-slow", Standard: check.MTASTS, Severity: check.Warning,
 			Variants: []check.Variant{{Name: "minute", Severity: check.Error}},
 			Title:    "the policy host answers slowly", Refs: rfc("3.3"),
-			Doc: `Fetching the policy took more than ten seconds. Senders fetch it while a message waits, and give up
-after a minute at most; many allow far less. A policy is a static file of a few lines and should be there in
+			Doc: `Fetching the policy took more than ten seconds. Senders fetch it while a message waits; the standard
+suggests that they give up after a minute, and many allow far less. A policy is a static file of a few lines and should be there in
 milliseconds.
 
     before: 14 s for 120 octets

@@ -263,8 +263,10 @@ func family(id string) func(*Facts, *check.Reporter) {
 			r.Unknown(failed)
 		case has[!want4]: // without any address at all another rule speaks
 			var names []string
-			for _, n := range f.Names() {
-				names = append(names, n.String())
+			for _, h := range f.Hosts {
+				if len(f.reachable(h)) > 0 { // what is wrong with the others is told of each
+					names = append(names, h.Name.String())
+				}
 			}
 			r.Report(check.Finding{Subject: f.Domain.String(), Params: check.Params{"Hosts": strings.Join(names, ", ")}})
 		case other != nil:

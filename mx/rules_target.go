@@ -204,7 +204,11 @@ After:
 		},
 		Applies: hasHosts,
 		Run: eachTarget("mx-target-ip", func(f *Facts, r *check.Reporter, h *Host) {
-			r.Report(f.onTarget(h, check.Params{}))
+			find := f.onTarget(h, check.Params{})
+			if a := f.appended(h.Name); a != "" {
+				find.Params["Target"] = a.String()
+			}
+			r.Report(find)
 		}),
 	},
 	{
@@ -309,7 +313,8 @@ func withHosts(run func(*Facts, *check.Reporter)) func(*Facts, *check.Reporter) 
 	}
 }
 
-// fromNameAlone are the rules that need no address to judge a host.
+// fromNameAlone are the rules that need no address to judge a host, or, as of an
+// address with the domain behind it, seldom do.
 var fromNameAlone = map[string]bool{"mx-target-ip": true, "mx-target-syntax": true}
 
 // eachTarget reports the hosts whose one defect is that rule's, and is unknown

@@ -16,7 +16,7 @@ func (f *Facts) defect(h *Host) string {
 	switch gone := h.nxdomain() && len(h.Addresses) == 0; {
 	case h.Over:
 		return ""
-	case isIPText(h.Name):
+	case isIPText(h.Name), gone && f.appended(h.Name) != "":
 		return "mx-target-ip"
 	case !isHostName(h.Name) && len(h.Addresses) == 0:
 		return "mx-target-syntax"
@@ -65,6 +65,16 @@ func isIPText(n dns.Name) bool {
 	return len(labels) == 4 && !slices.ContainsFunc(labels, func(l string) bool {
 		return strings.Trim(l, "0123456789") != ""
 	})
+}
+
+// appended is the address that was written where the final dot is missing, so that
+// the domain stands behind it, "" for none.
+func (f *Facts) appended(n dns.Name) dns.Name {
+	rest, ok := strings.CutSuffix(string(n), "."+string(f.Domain))
+	if !ok || !isIPText(dns.Name(rest)) {
+		return ""
+	}
+	return dns.Name(rest)
 }
 
 // isHostName tells whether every label is letters, digits and inner hyphens

@@ -173,6 +173,9 @@ func Parse(b []byte) (*Report, error) {
 			return nil, fmt.Errorf("its JSON breaks at octet %d: %w", e.Offset, err)
 		}
 		if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			if e.Field == "" {
+				return nil, errNoReport
+			}
 			return nil, fmt.Errorf("%q is a %s, which it cannot be", e.Field, e.Value)
 		}
 		return nil, err
@@ -216,10 +219,11 @@ func Parse(b []byte) (*Report, error) {
 	return r, nil
 }
 
-// moment reads a time of RFC 3339; reporters without a time zone mean UTC.
+// moment reads a time of RFC 3339, whose letters have no case (§5.6); reporters
+// without a time zone mean UTC.
 func moment(t text) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"} {
-		if at, err := time.Parse(layout, strings.TrimSpace(string(t))); err == nil && at.Year() >= 2000 && at.Year() < 2200 {
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"} {
+		if at, err := time.Parse(layout, strings.ToUpper(strings.TrimSpace(string(t)))); err == nil && at.Year() >= 2000 && at.Year() < 2200 {
 			return at.UTC(), true
 		}
 	}

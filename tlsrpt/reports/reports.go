@@ -73,9 +73,13 @@ func (r *Reader) init() {
 	}}
 }
 
-// isJSON tells a JSON object by its first octets.
+// isJSON tells a JSON object by its first octets, and a list of them, which is
+// none of ours and no mail message either.
 func isJSON(head []byte) bool {
 	text := bytes.TrimLeft(bytes.TrimPrefix(head, bom), " \t\r\n")
+	if list, ok := bytes.CutPrefix(text, []byte("[")); ok {
+		text = bytes.TrimLeft(list, " \t\r\n")
+	}
 	return len(text) > 0 && text[0] == '{'
 }
 
@@ -145,4 +149,4 @@ func (r *Report) key() [16]byte {
 	return [16]byte(h.Sum(nil)[:16])
 }
 
-var errNoReport = errors.New("it is JSON, but no TLS report: it has no policies")
+var errNoReport = errors.New("it is JSON, but no TLS report with policies")

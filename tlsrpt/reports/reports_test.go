@@ -98,9 +98,25 @@ func TestLenient(t *testing.T) {
 	}
 }
 
+// TestMoment: RFC 3339 §5.6 lets the letters be small and a space stand for T.
+func TestMoment(t *testing.T) {
+	for _, s := range []string{"2026-11-01T02:00:00+02:00", "2026-11-01t00:00:00z", "2026-11-01 00:00:00Z", "2026-11-01 00:00:00", "2026-11-01"} {
+		got, ok := moment(text(s))
+		if want := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC); !ok || !got.Equal(want) {
+			t.Errorf("%s: got %v %v, want %v", s, got, ok, want)
+		}
+	}
+	for _, s := range []string{"", "2026-13-01", "1899-01-01", "9999-12-31", "2026-11-01T24:00:01Z"} {
+		if got, ok := moment(text(s)); ok {
+			t.Errorf("%q: got %v, want nothing", s, got)
+		}
+	}
+}
+
 func TestHostile(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"no report", `{"a": 1}`, "no TLS report"},
+		{"a list of them", " [\n" + one + "]", "no TLS report"},
 		{"cut", one[:200], "its JSON breaks"},
 		{"trailing", one + "x", "its JSON breaks"},
 		{"deep", strings.Repeat(`{"policies":[`, 20000), "its JSON breaks"},
