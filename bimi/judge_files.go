@@ -30,7 +30,7 @@ func runLogoFetch(f *Facts, r *check.Reporter) {
 	}
 	failed(f.Logo.Fetch, MaxLogo, r)
 	if f.Logo.Inflate != "" {
-		r.Report(check.Finding{Subject: f.LogoURL, Variant: "inflate", Params: check.Params{"URL": f.LogoURL}})
+		r.Report(check.Finding{Subject: f.LogoURL, Variant: "inflate", Params: check.Params{"URL": f.LogoURL, "Inflate": f.Logo.Inflate, "Limit": maxInflated}})
 	}
 }
 
