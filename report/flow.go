@@ -3,12 +3,15 @@ package report
 import (
 	"slices"
 	"strings"
+
+	"github.com/postseal/postseal/check"
 )
 
 // laneView is one way that mail goes, as steps from left to right.
 type laneView struct {
-	Title string
-	Stops []stopView
+	Title  string
+	Sender string // what mail that goes this way has in its header: "From: …"
+	Stops  []stopView
 }
 
 type stopView struct {
@@ -21,108 +24,188 @@ type stopView struct {
 	Link   string
 }
 
-// flow draws how mail from the domain and mail to it travels, with what
+// flow tells how mail from the domain and mail to it travels, with what
 // receivers and senders check on the way.
 func (w words) flow(r *Report) []laneView {
-	states := map[string]state{}
-	for _, s := range standings(r) {
-		states[string(s.Standard)] = s.State
-	}
-	stop := func(std, main, detail string) stopView {
-		st, ok := states[std]
-		if !ok {
-			st = stateNone
-		}
-		v := stopView{Label: w.or("standard", std, std), Main: main, Detail: clip(Escape(detail), 300), Tone: st.Code, Symbol: st.Symbol, Word: w.stateWord(st)}
-		if ok {
-			v.Link = "std-" + std
-		}
-		return v
-	}
-	var lanes []laneView
 	if len(r.Facts) == 0 {
 		return nil
 	}
-	out := laneView{Title: w.t("flow.out")}
-	spf := factsOf[spfView](r, "spf")
-	main, detail := w.t("flow.spf-none"), ""
-	if spf != nil && spf.Tree != nil {
-		providers := spfSources(spf)
-		main = w.t("flow.spf")
-		detail = w.few(providers)
-		if len(providers) == 0 {
-			main = w.t("flow.spf-nobody")
-		}
-	} else if spf == nil || states["spf"] == stateUnknown {
-		main = w.t("state.unknown")
+	f := flowFacts{words: w, r: r, states: map[string]state{}}
+	for _, s := range standings(r) {
+		f.states[string(s.Standard)] = s.State
 	}
-	out.Stops = append(out.Stops, stop("spf", main, detail))
+	name := clip(Escape(r.Domain), 260)
+	out := laneView{w.t("flow.out"), "From: @" + name, []stopView{f.spf(), f.dkim(), f.dmarc(), f.receivers()}}
+	mx := factsOf[mxView](r, "mx")
+	if mx == nil {
+		return []laneView{out}
+	}
+	in := laneView{w.t("flow.in"), "To: @" + name, []stopView{f.mx(mx)}}
+	if !mx.Null && (len(mx.Hosts) > 0 || mx.Implicit) {
+		in.Stops = append(in.Stops, f.mtaSTS(), f.dane(), f.starttls())
+	}
+	return []laneView{out, in}
+}
 
-	dkim := factsOf[dkimView](r, "dkim")
-	main, detail = w.t("flow.dkim-none"), ""
-	if dkim != nil {
-		var names []string
-		for _, s := range dkim.Selectors {
+// flowFacts makes the stops of one report.
+type flowFacts struct {
+	words
+	r      *Report
+	states map[string]state
+}
+
+// stop is one standard with its state.
+func (f flowFacts) stop(std, main, detail string) stopView {
+	st, ok := f.states[std]
+	if !ok {
+		st = stateNone
+	}
+	v := stopView{Label: f.or("standard", std, std), Main: main, Detail: clip(Escape(detail), 300), Tone: st.Code, Symbol: st.Symbol, Word: f.stateWord(st)}
+	if ok {
+		v.Link = "std-" + std
+	}
+	return v
+}
+
+func (f flowFacts) spf() stopView {
+	v := factsOf[spfView](f.r, "spf")
+	switch {
+	case v != nil && v.Tree != nil:
+		sources := spfSources(v)
+		if len(sources) == 0 {
+			return f.stop("spf", f.t("flow.spf-nobody"), "")
+		}
+		return f.stop("spf", f.t("flow.spf"), f.few(sources))
+	case v == nil || f.states["spf"] == stateUnknown:
+		return f.stop("spf", f.t("state.unknown"), "")
+	default:
+		return f.stop("spf", f.t("flow.spf-none"), "")
+	}
+}
+
+func (f flowFacts) dkim() stopView {
+	var names []string
+	if v := factsOf[dkimView](f.r, "dkim"); v != nil {
+		for _, s := range v.Selectors {
 			if s != nil && s.Status == "found" {
 				names = append(names, s.Name)
 			}
 		}
-		if len(names) > 0 {
-			main, detail = w.t("flow.dkim"), w.few(names)
-		}
 	}
-	out.Stops = append(out.Stops, stop("dkim", main, detail))
-
-	dmarc := factsOf[dmarcView](r, "dmarc")
-	main, detail = w.t("flow.dmarc-none"), ""
-	if dmarc != nil && dmarc.Effective != nil && dmarc.Effective.Domain.Policy != "" {
-		main, detail = w.or("flow.policy", dmarc.Effective.Domain.Policy, Escape(dmarc.Effective.Domain.Policy)), "p="+dmarc.Effective.Domain.Policy
-	} else if dmarc == nil || !dmarc.Known {
-		main = w.t("state.unknown")
+	if len(names) == 0 {
+		return f.stop("dkim", f.t("flow.dkim-none"), "")
 	}
-	out.Stops = append(out.Stops, stop("dmarc", main, detail))
-	lanes = append(lanes, out)
-
-	if in, ok := w.inbound(r, stop); ok {
-		lanes = append(lanes, in)
-	}
-	return lanes
+	return f.stop("dkim", f.t("flow.dkim"), f.few(names))
 }
 
-func (w words) inbound(r *Report, stop func(std, main, detail string) stopView) (laneView, bool) {
-	in := laneView{Title: w.t("flow.in")}
-	mx := factsOf[mxView](r, "mx")
-	if mx == nil {
-		return in, false
+// policy is what holds for mail from the domain itself, and whether that is known.
+func (f flowFacts) policy() (policy string, known bool) {
+	v := factsOf[dmarcView](f.r, "dmarc")
+	if v == nil {
+		return "", false
 	}
-	if mx.Null || len(mx.Hosts) == 0 && !mx.Implicit {
-		if !mx.Null && mx.Lookup.State == "unknown" {
-			in.Stops = append(in.Stops, stop("mx", w.t("state.unknown"), ""))
-		} else {
-			in.Stops = append(in.Stops, stop("mx", w.t("flow.mx-none"), ""))
+	if v.Effective == nil {
+		return "", v.Known
+	}
+	p := v.Effective.Domain
+	return p.Policy, p.Policy != "" || knownOr(p.Known, v.Known)
+}
+
+func (f flowFacts) dmarc() stopView {
+	switch policy, known := f.policy(); {
+	case !known:
+		return f.stop("dmarc", f.t("state.unknown"), "")
+	case policy == "":
+		return f.stop("dmarc", f.t("flow.dmarc-none"), "")
+	default:
+		return f.stop("dmarc", f.or("flow.policy", policy, Escape(policy)), "p="+policy)
+	}
+}
+
+// receivers is what becomes of mail that only claims to come from the domain:
+// what DMARC asks for, unless a forger can pass SPF or DKIM.
+func (f flowFacts) receivers() stopView {
+	policy, known := f.policy()
+	st, main := policyState(policy, known), ""
+	switch {
+	case !known:
+		main = f.t("state.unknown")
+	case policy == "":
+		main = f.t("flow.then.none")
+	default:
+		main = f.or("flow.then", policy, Escape(policy))
+	}
+	for _, c := range f.r.Score.Caps { // the lowest first, which is the widest open
+		if why, ok := f.Lookup("report.flow.despite."+string(c.ID), check.Params{}); ok {
+			st, main = stateError, f.t("flow.then.pass")+": "+why
+			break
 		}
-		return in, true
+	}
+	return stopView{Label: f.t("flow.receivers"), Main: main, Tone: st.Code, Symbol: st.Symbol, Word: f.stateWord(st)}
+}
+
+func (f flowFacts) mx(v *mxView) stopView {
+	if v.Null || len(v.Hosts) == 0 && !v.Implicit {
+		if !v.Null && v.Lookup.State == "unknown" {
+			return f.stop("mx", f.t("state.unknown"), "")
+		}
+		return f.stop("mx", f.t("flow.mx-none"), "")
 	}
 	var names []string
-	for _, h := range mx.Hosts {
+	for _, h := range v.Hosts {
 		if h != nil {
 			names = append(names, h.Name)
 		}
 	}
-	in.Stops = append(in.Stops, stop("mx", w.count("flow.mx", len(names)), w.few(names)))
+	return f.stop("mx", f.count("flow.mx", len(names)), f.few(names))
+}
 
-	main, detail := w.t("flow.sts-none"), ""
-	if st := stop("mta-sts", "", ""); st.Tone == stateUnknown.Code {
-		main = w.t("state.unknown")
+func (f flowFacts) mtaSTS() stopView {
+	if v := factsOf[stsView](f.r, "mta-sts"); v != nil && v.Valid && v.Policy != nil {
+		return f.stop("mta-sts", f.or("flow.sts", v.Policy.Mode, Escape(v.Policy.Mode)), "mode: "+v.Policy.Mode)
 	}
-	if sts := factsOf[stsView](r, "mta-sts"); sts != nil && sts.Valid && sts.Policy != nil {
-		main, detail = w.or("flow.sts", sts.Policy.Mode, Escape(sts.Policy.Mode)), "mode: "+sts.Policy.Mode
+	if f.states["mta-sts"] == stateUnknown {
+		return f.stop("mta-sts", f.t("state.unknown"), "")
 	}
-	in.Stops = append(in.Stops, stop("mta-sts", main, detail))
+	return f.stop("mta-sts", f.t("flow.sts-none"), "")
+}
 
-	main, detail = w.t("state.unknown"), ""
-	if v := factsOf[starttlsView](r, "starttls"); v != nil && !v.Blocked {
-		var versions []string
+// dane counts the hosts whose keys are in DNS: without DNSSEC senders look at
+// no TLSA record (RFC 7672 §2.2).
+func (f flowFacts) dane() stopView {
+	v := factsOf[daneView](f.r, "dane")
+	if v == nil || f.states["dane"] == stateUnknown {
+		return f.stop("dane", f.t("state.unknown"), "")
+	}
+	found, secure, unknown := 0, 0, 0
+	for _, h := range v.Hosts {
+		switch {
+		case h == nil:
+		case h.Lookup.State == "unknown" || h.Lookup.State == "found" && h.Secure != "yes" && h.Secure != "no":
+			unknown++
+		case h.Lookup.State == "found":
+			found++
+			if h.Secure == "yes" {
+				secure++
+			}
+		}
+	}
+	switch {
+	case secure > 0:
+		return f.stop("dane", f.t("flow.dane", "N", f.integer(secure), "Of", f.integer(len(v.Hosts))), "")
+	case found > 0:
+		return f.stop("dane", f.t("flow.dane-insecure"), "")
+	case unknown > 0:
+		return f.stop("dane", f.t("state.unknown"), "")
+	default:
+		return f.stop("dane", f.t("flow.dane-none"), "")
+	}
+}
+
+func (f flowFacts) starttls() stopView {
+	main := f.t("state.unknown")
+	var versions []string
+	if v := factsOf[starttlsView](f.r, "starttls"); v != nil && !v.Blocked {
 		missing := false
 		for _, h := range v.Hosts {
 			if h == nil {
@@ -140,14 +223,12 @@ func (w words) inbound(r *Report, stop func(std, main, detail string) stopView) 
 		}
 		switch {
 		case missing:
-			main = w.t("flow.tls-missing")
+			main = f.t("flow.tls-missing")
 		case len(versions) > 0:
-			main = w.t("flow.tls")
+			main = f.t("flow.tls")
 		}
-		detail = strings.Join(versions, ", ")
 	}
-	in.Stops = append(in.Stops, stop("starttls", main, detail))
-	return in, true
+	return f.stop("starttls", main, strings.Join(versions, ", "))
 }
 
 // few lists as many names as a step has room for, and how many are left.

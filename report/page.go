@@ -28,7 +28,7 @@ type domainPage struct {
 
 	Steps    []stepView
 	Since    *sinceView
-	Flow     []laneView
+	Flow     *flowView
 	Cards    []cardView
 	Senders  *sendersView
 	Reports  *reportsPage
@@ -148,7 +148,7 @@ func newDomainPage(d *Document, r *Report, opts HTMLOptions, home string, level 
 		p.Cards = append(p.Cards, c)
 	}
 	p.Since = w.sinceLast(r, d, links)
-	p.Flow = w.flow(r)
+	p.Flow = w.flowView(w.flow(r))
 	p.Senders = w.senders(r, links)
 	p.Reports = w.reportsPage(r)
 	p.Records = w.suggestions(r, links)
