@@ -309,6 +309,7 @@ func TestGeneratorWords(t *testing.T) {
 		"tlsa mx.test --cert " + tlsa["empty"], "tlsa mx.test --port 465 --offline --unsigned-ok --cert " + tlsa["key"] + " --whole-cert " + tlsa["ca"] + " --ca " + tlsa["ca"],
 		"tlsa www.test --domain test --offline --cert " + tlsa["key"] + " --zone " + tlsa["zone"],
 		"report-auth reports.test *", "report-auth mail.example.com example.com", "report-auth " + strings.Repeat("v", 60) + ".test " + long,
+		"mta-sts example.com --offline --mx *.co.uk", "tls-rpt example.com --offline --rua https://10.0.0.1/", "tls-rpt example.com --offline --rua a@x.example?subject=tls",
 		"tls-rpt example.com --rua x", "spf example.com --offline --merge " + strings.ReplaceAll("v=spf1 "+numbered("ip4:5.6.7.", 110), " ", "\u00a0") + "-all",
 		"bimi example.com --decline --offline --selector a_b", "bimi example.com --decline --format plain --zone " + bimi["zone"],
 		"bimi example.com --logo https://example.com/l.svg --offline", "bimi missing.test --logo https://example.com/l.svg --zone " + bimi["zone"],
