@@ -37,11 +37,11 @@ func (v *validator) judgeDenial(ctx context.Context, b *budget, m *mdns.Msg, nam
 	if !ok {
 		switch {
 		case p.work:
-			flaw = flawed(FlawWork, name, qtype, "hashing")
+			return denied{}, flawed(FlawWork, name, qtype, "hashing")
 		case flaw == nil:
 			flaw = flawed(FlawDenial, name, qtype, "the zone "+z.apex.FQDN()+" does not prove it")
 		}
-		return denied{}, flaw
+		return v.otherProof(ctx, at, flaw)
 	}
 	d.zone = z.apex
 	return d, nil
@@ -71,6 +71,18 @@ func (v *validator) unproven(ctx context.Context, m *mdns.Msg, at, name Name, qt
 	return denied{}, flawed(FlawDenial, name, qtype, "no proof, and the zone "+z.apex.FQDN()+" is signed")
 }
 
+// otherProof is for proofs that do not deny the name: they may belong to
+// another part of the answer, as to a wildcard's alias into an unsigned zone.
+func (v *validator) otherProof(ctx context.Context, at Name, flaw *Error) (denied, *Error) {
+	switch z, e := v.walk(ctx, at); {
+	case e != nil && e.Flaw == "":
+		return denied{}, e
+	case e == nil && z.sec != secure:
+		return denied{sec: z.sec}, nil
+	}
+	return denied{}, flaw
+}
+
 // judgeExpansion tells whether a wildcard may answer for the name: nothing
 // nearer exists (RFC 4035 §5.3.4, RFC 5155 §8.8).
 func (v *validator) judgeExpansion(ctx context.Context, b *budget, m *mdns.Msg, name, signer Name, labels int) (security, *Error) {
@@ -83,7 +95,7 @@ func (v *validator) judgeExpansion(ctx context.Context, b *budget, m *mdns.Msg, 
 		return insecure, nil
 	}
 	encloser := name
-	for labelsOf(encloser) > labels {
+	for len(encloser.Labels()) > labels { // an asterisk within the name is a label like others
 		encloser = encloser.Parent()
 	}
 	sec, ok := p.expands(name, encloser)

@@ -118,6 +118,11 @@ func (p *proof) nsec3Denies(name Name, qtype Type, nx bool) (denied, bool) {
 		d.sec = min(d.sec, sec)
 		return d, ok && !nx && !d.cut
 	}
+	if cover.optOut && !nx {
+		// A name that exists only because something unsigned lies below it has
+		// no NSEC3 (§7.1), and its denial has the form of one for DS.
+		return denied{sec: insecure, status: NoData}, true
+	}
 	if p.nsec3.covering(h) == nil { // §8.4
 		return denied{}, false
 	}

@@ -163,6 +163,10 @@ func (z *signedZone) deny(m *mdns.Msg, name, encloser, source dns.Name, positive
 		}
 		star = ""
 	}
+	for star != "" && z.match(encloser) == nil { // opted out: the closest that can be proven
+		encloser = encloser.Parent()
+		star = encloser.Child("*")
+	}
 	next := name
 	for next.Parent() != encloser {
 		next = next.Parent()
