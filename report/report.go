@@ -35,9 +35,10 @@ type Tool struct {
 
 // Exit is the exit code and why.
 type Exit struct {
-	Code    int      `json:"code"`
-	Reasons []string `json:"reasons"`
-	FailOn  string   `json:"fail_on,omitempty"` // severity that fails the run, "none", or "" where nothing was said
+	Code        int      `json:"code"`
+	Reasons     []string `json:"reasons"`           // in the language of the run
+	ReasonCodes []string `json:"reason_codes"`      // one for each reason, the same in every language: "findings", "score"
+	FailOn      string   `json:"fail_on,omitempty"` // severity that fails the run, "none", or "" where nothing was said
 }
 
 // Report is one domain.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -60,7 +59,11 @@ func newAuditCmd(s *streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := observe(cmd.Context(), s.err, o.from, requests); err != nil {
+			l, err := localizer(o.out.lang)
+			if err != nil {
+				return err
+			}
+			if err := observe(cmd.Context(), s.err, o.from, requests, l); err != nil {
 				return err
 			}
 			return o.run(cmd.Context(), s, requests)
@@ -213,8 +216,8 @@ func (o *auditOptions) run(ctx context.Context, s *streams, requests []audit.Req
 	if baseline != nil {
 		report.Compare(baseline, doc)
 	}
-	doc.Exit = o.gate.judge(doc)
-	o.config.accepted(s.err, doc, w.now())
+	doc.Exit = o.gate.judge(doc, l)
+	o.config.accepted(s.err, doc, w.now(), l)
 	if err := outputs.write(doc); err != nil {
 		return err
 	}
@@ -222,13 +225,13 @@ func (o *auditOptions) run(ctx context.Context, s *streams, requests []audit.Req
 }
 
 // exitWith turns what the gate says into the error that ends the command.
-func exitWith(e report.Exit) error {
+func exitWith(e report.Exit, l *locale.Localizer) error {
 	if e.Code == exitOK {
 		return nil
 	}
 	reasons := e.Reasons
 	if more := len(reasons) - reasonsShown; more > 0 {
-		reasons = append(slices.Clone(reasons[:reasonsShown]), fmt.Sprintf("and %d more", more))
+		reasons = append(slices.Clone(reasons[:reasonsShown]), l.Text("exit.more", check.Params{"N": more}))
 	}
 	return &exit{e.Code, errors.New(strings.Join(reasons, "; "))}
 }
@@ -240,7 +243,7 @@ const reasonsShown = 3
 func (w *world) audit(ctx context.Context, requests []audit.Request, l *locale.Localizer) (*report.Document, error) {
 	doc := &report.Document{
 		SchemaVersion: report.SchemaVersion, Tool: tool(), Lang: string(l.Lang),
-		Reports: make([]*report.Report, len(requests)), Exit: report.Exit{Reasons: []string{}},
+		Reports: make([]*report.Report, len(requests)), Exit: report.Exit{Reasons: []string{}, ReasonCodes: []string{}},
 	}
 	outs := make([]*audit.Outcome, len(requests))
 	build := func(i int) error {

@@ -264,3 +264,10 @@ func (c *shownConfig) print(s *streams, origin bool) error {
 	_, err := s.out.Write([]byte(b.String()))
 	return err
 }
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}

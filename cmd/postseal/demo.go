@@ -67,7 +67,7 @@ func demo(ctx context.Context, s *streams, dir, lang string) error {
 	if err := outputs.write(doc); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.err, "postseal: wrote %s, a page for each domain, and %s\n", filepath.Join(dir, "report.html"), filepath.Join(dir, "report.json"))
+	fmt.Fprintf(s.err, "postseal: %s\n", l.Text("exit.demo-wrote", check.Params{"Page": filepath.Join(dir, "report.html"), "Result": filepath.Join(dir, "report.json")}))
 	return nil
 }
 

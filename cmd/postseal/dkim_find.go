@@ -71,7 +71,7 @@ func (o *findOptions) run(ctx context.Context, s *streams, arg string) error {
 	if err := checkSelectors(o.selectors); err != nil {
 		return err
 	}
-	seen, err := selectorsFrom(ctx, s.err, o.from, []dns.Name{domain})
+	seen, err := selectorsFrom(ctx, s.err, o.from, []dns.Name{domain}, l)
 	if err != nil {
 		return err
 	}

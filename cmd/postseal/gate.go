@@ -1,12 +1,12 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/postseal/postseal/check"
+	"github.com/postseal/postseal/internal/locale"
 	"github.com/postseal/postseal/report"
 )
 
@@ -41,38 +41,51 @@ func (g *gateFlags) check() error {
 	return nil
 }
 
+// because adds a reason: a code for machines, the same in every language, and
+// what the message exit.<code> says for people.
+func because(e *report.Exit, l *locale.Localizer, code string, params check.Params) {
+	e.ReasonCodes = append(e.ReasonCodes, code)
+	e.Reasons = append(e.Reasons, l.Text("exit."+code, params))
+}
+
 // judge says which exit code the document earns and why. Findings outrank an
 // incomplete audit: they are certain.
-func (g *gateFlags) judge(doc *report.Document) report.Exit {
-	e := report.Exit{Reasons: []string{}, FailOn: g.failOn}
-	var incomplete []string
+func (g *gateFlags) judge(doc *report.Document, l *locale.Localizer) report.Exit {
+	e := report.Exit{Reasons: []string{}, ReasonCodes: []string{}, FailOn: g.failOn}
+	var incomplete report.Exit
 	for _, r := range doc.Reports {
-		results, what := r.Results, "finding"
+		results, code := r.Results, "findings"
 		if g.baseline != "" && r.Since != nil {
-			results, what = only(r, slices.Concat(r.Since.New, r.Since.Worse)), "new or worse finding"
+			results, code = only(r, slices.Concat(r.Since.New, r.Since.Worse)), "new-findings"
 		}
 		if n := g.findings(results); n > 0 {
-			e.Reasons = append(e.Reasons, fmt.Sprintf("%s: %s at severity %s or worse", shown(r), plural(n, what), g.failOn))
+			because(&e, l, code, check.Params{"Name": shown(r), "N": n, "Severity": g.severity(l)})
 		}
 		// Where nothing was measured there is no score that could be too low.
 		if least := g.least(r.Domain); !r.Incomplete && r.Score.Coverage > 0 && r.Score.Value < least {
-			e.Reasons = append(e.Reasons, fmt.Sprintf("%s: score %d is below %d", shown(r), r.Score.Value, least))
+			because(&e, l, "score", check.Params{"Name": shown(r), "Score": r.Score.Value, "Least": least})
 		}
 		switch {
 		case r.Incomplete:
-			incomplete = append(incomplete, fmt.Sprintf("%s: %s", shown(r), r.Error))
+			because(&incomplete, l, "incomplete", check.Params{"Name": shown(r), "Cause": r.Error})
 		case g.incomplete && r.Score.Coverage < 100:
-			incomplete = append(incomplete, fmt.Sprintf("%s: only %d of 100 points could be measured", shown(r), r.Score.Coverage))
+			because(&incomplete, l, "coverage", check.Params{"Name": shown(r), "Points": r.Score.Coverage})
 		}
 	}
 	switch {
 	case len(e.Reasons) > 0:
 		e.Code = exitFindings
-	case len(incomplete) > 0:
+	case len(incomplete.Reasons) > 0:
 		e.Code = exitIncomplete
 	}
-	e.Reasons = append(e.Reasons, incomplete...)
+	e.Reasons = append(e.Reasons, incomplete.Reasons...)
+	e.ReasonCodes = append(e.ReasonCodes, incomplete.ReasonCodes...)
 	return e
+}
+
+// severity is the word for the threshold.
+func (g *gateFlags) severity(l *locale.Localizer) string {
+	return l.Text("report.severity."+g.failOn, nil)
 }
 
 // shown is the domain as people write it.
@@ -113,11 +126,4 @@ func (g *gateFlags) findings(results []report.Result) int {
 		}
 	}
 	return n
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
 }

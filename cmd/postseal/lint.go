@@ -164,8 +164,8 @@ func (o *lintOptions) run(ctx context.Context, s *streams, args []string) error 
 		report.Compare(baseline, doc)
 	}
 	o.gate.minScoreOf = o.config.minScore
-	doc.Exit = o.judge(doc)
-	o.config.accepted(s.err, doc, w.now())
+	doc.Exit = o.judge(doc, l)
+	o.config.accepted(s.err, doc, w.now(), l)
 	if !o.out.quiet {
 		outputs.asLint(s.columns(), o.out.verbose, l)
 	}
@@ -309,9 +309,9 @@ func nest(files *report.Result, rep *report.Report, l *locale.Localizer) {
 }
 
 // judge is the gate; with --new-only it looks at what the change brings.
-func (o *lintOptions) judge(doc *report.Document) report.Exit {
+func (o *lintOptions) judge(doc *report.Document, l *locale.Localizer) report.Exit {
 	if !o.newOnly {
-		return o.gate.judge(doc)
+		return o.gate.judge(doc, l)
 	}
 	only := *doc
 	only.Reports = make([]*report.Report, len(doc.Reports))
@@ -322,7 +322,7 @@ func (o *lintOptions) judge(doc *report.Document) report.Exit {
 		}
 		only.Reports[i] = &c
 	}
-	return o.gate.judge(&only)
+	return o.gate.judge(&only, l)
 }
 
 // fresh are the findings that a change brings; what could not be told before

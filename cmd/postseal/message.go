@@ -124,7 +124,7 @@ func (o *messageOptions) run(cmd *cobra.Command, s *streams, file string) error 
 	if err != nil {
 		return err
 	}
-	return exitWith(doc.Exit)
+	return exitWith(doc.Exit, l)
 }
 
 // look asks DNS and judges.
@@ -149,7 +149,7 @@ func (o *messageOptions) look(parent context.Context, m *message.Message, opts m
 	}
 	return &report.MessageDocument{
 		SchemaVersion: report.SchemaVersion, Tool: tool(), Lang: string(l.Lang), Message: built,
-		Exit: o.gate.judgeResults(file, built.Results),
+		Exit: o.gate.judgeResults(file, built.Results, l),
 	}, nil
 }
 
@@ -192,11 +192,11 @@ func (g *gateFlags) addGate(cmd *cobra.Command) {
 }
 
 // judgeResults says which exit code the results earn and why.
-func (g *gateFlags) judgeResults(name string, results []report.Result) report.Exit {
-	e := report.Exit{Reasons: []string{}}
+func (g *gateFlags) judgeResults(name string, results []report.Result, l *locale.Localizer) report.Exit {
+	e := report.Exit{Reasons: []string{}, ReasonCodes: []string{}}
 	if n := g.findings(results); n > 0 {
 		e.Code = exitFindings
-		e.Reasons = append(e.Reasons, fmt.Sprintf("%s: %s at severity %s or worse", name, plural(n, "finding"), g.failOn))
+		because(&e, l, "findings", check.Params{"Name": name, "N": n, "Severity": g.severity(l)})
 		return e
 	}
 	open := 0
@@ -207,7 +207,7 @@ func (g *gateFlags) judgeResults(name string, results []report.Result) report.Ex
 	}
 	if g.incomplete && open > 0 {
 		e.Code = exitIncomplete
-		e.Reasons = append(e.Reasons, fmt.Sprintf("%s: %s could not be told", name, plural(open, "rule")))
+		because(&e, l, "unknown", check.Params{"Name": name, "N": open})
 	}
 	return e
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postseal/postseal/audit"
+	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/internal/atomicfile"
 	"github.com/postseal/postseal/internal/locale"
 	"github.com/postseal/postseal/report"
@@ -305,11 +306,11 @@ func (o *outputs) exit(d *report.Document) error {
 		state := report.NagiosOf(d)
 		reasons := d.Exit.Reasons
 		if len(reasons) == 0 {
-			reasons = []string{"state " + state.String()}
+			reasons = []string{o.words.Text("exit.state", check.Params{"State": state.String()})}
 		}
-		return exitWith(report.Exit{Code: int(state), Reasons: reasons})
+		return exitWith(report.Exit{Code: int(state), Reasons: reasons}, o.words)
 	}
-	return exitWith(d.Exit)
+	return exitWith(d.Exit, o.words)
 }
 
 // write writes the files, each whole or not at all, and then standard output.

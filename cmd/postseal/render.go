@@ -38,7 +38,7 @@ func newRenderCmd(s *streams) *cobra.Command {
 			if o.lang == "" {
 				o.lang = doc.Lang
 			}
-			outputs, _, err := o.open(s, len(doc.Reports))
+			outputs, l, err := o.open(s, len(doc.Reports))
 			if err != nil {
 				return err
 			}
@@ -49,7 +49,7 @@ func newRenderCmd(s *streams) *cobra.Command {
 			if baseline != nil {
 				report.Compare(baseline, doc)
 			}
-			doc.Exit = g.judge(doc)
+			doc.Exit = g.judge(doc, l)
 			if err := outputs.write(doc); err != nil {
 				return err
 			}

@@ -14,8 +14,10 @@ import (
 	"strings"
 
 	"github.com/postseal/postseal/audit"
+	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dmarc/aggregate"
 	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/locale"
 	"github.com/postseal/postseal/report"
 )
 
@@ -36,14 +38,15 @@ type samples struct {
 	files   int
 	skipped int
 	errs    io.Writer
+	l       *locale.Localizer
 }
 
 // selectorsFrom gives the selectors that the files and folders show for each
 // domain: of a message those of its signatures, whether they verify or not; of a
 // report only those that passed, because anybody can invent the others. Files
 // that cannot be read are named on errs and skipped.
-func selectorsFrom(ctx context.Context, errs io.Writer, paths []string, domains []dns.Name) (map[dns.Name][]string, error) {
-	r := &samples{found: map[dns.Name][]string{}, errs: errs}
+func selectorsFrom(ctx context.Context, errs io.Writer, paths []string, domains []dns.Name, l *locale.Localizer) (map[dns.Name][]string, error) {
+	r := &samples{found: map[dns.Name][]string{}, errs: errs, l: l}
 	harvests := make([]*aggregate.Harvest, len(domains))
 	for i, d := range domains {
 		harvests[i] = &aggregate.Harvest{Domain: d}
@@ -68,18 +71,18 @@ func selectorsFrom(ctx context.Context, errs io.Writer, paths []string, domains 
 		}
 	}
 	if more := r.skipped - skippedShown; more > 0 {
-		fmt.Fprintf(errs, "postseal: --selectors-from: %d more files were skipped\n", more)
+		fmt.Fprintf(errs, "postseal: --selectors-from: %s\n", l.Text("exit.selectors-skipped-more", check.Params{"N": more}))
 	}
 	return r.found, nil
 }
 
 // observe puts into each request the selectors that files show for its domain.
-func observe(ctx context.Context, errs io.Writer, paths []string, requests []audit.Request) error {
+func observe(ctx context.Context, errs io.Writer, paths []string, requests []audit.Request, l *locale.Localizer) error {
 	domains := make([]dns.Name, len(requests))
 	for i := range requests {
 		domains[i] = requests[i].Domain
 	}
-	seen, err := selectorsFrom(ctx, errs, paths, domains)
+	seen, err := selectorsFrom(ctx, errs, paths, domains, l)
 	if err != nil {
 		return err
 	}
@@ -99,7 +102,7 @@ func (r *samples) add(d dns.Name, selector string) {
 
 func (r *samples) skip(path string, err error) {
 	if r.skipped++; r.skipped <= skippedShown {
-		fmt.Fprintf(r.errs, "postseal: --selectors-from: %s is skipped: %s\n", report.Escape(path), report.Escape(err.Error()))
+		fmt.Fprintf(r.errs, "postseal: --selectors-from: %s\n", report.Escape(r.l.Text("exit.selectors-skipped", check.Params{"Path": path, "Cause": err.Error()})))
 	}
 }
 

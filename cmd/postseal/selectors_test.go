@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/internal/locale"
 )
 
 const example = dns.Name("example.com")
@@ -46,7 +47,7 @@ func TestSelectorsFrom(t *testing.T) {
 		t.Log(err) // where links need a privilege
 	}
 	var errs bytes.Buffer
-	got, err := selectorsFrom(t.Context(), &errs, []string{dir}, []dns.Name{example, "sub.example.com", "xn--bcher-kva.example"})
+	got, err := selectorsFrom(t.Context(), &errs, []string{dir}, []dns.Name{example, "sub.example.com", "xn--bcher-kva.example"}, locale.Must(locale.English))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func TestSelectorsFromMany(t *testing.T) {
 		}
 	}
 	var errs bytes.Buffer
-	got, err := selectorsFrom(t.Context(), &errs, []string{dir}, []dns.Name{example})
+	got, err := selectorsFrom(t.Context(), &errs, []string{dir}, []dns.Name{example}, locale.Must(locale.English))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,11 +59,11 @@ func newSessionCmd(s *streams) *cobra.Command {
 			for _, m := range doc.Messages {
 				all = append(all[:len(all):len(all)], m.Results...)
 			}
-			doc.Exit = gate.judgeResults(args[0], all)
+			doc.Exit = gate.judgeResults(args[0], all, l)
 			if err := writeReply(s, doc, format, l, verbose); err != nil {
 				return err
 			}
-			return exitWith(doc.Exit)
+			return exitWith(doc.Exit, l)
 		},
 	}
 	fl := cmd.Flags()

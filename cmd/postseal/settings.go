@@ -16,6 +16,7 @@ import (
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/internal/config"
+	"github.com/postseal/postseal/internal/locale"
 	"github.com/postseal/postseal/report"
 )
 
@@ -220,7 +221,7 @@ func (c *configFlags) acceptances(name dns.Name, now time.Time) []report.Accepta
 
 // accepted warns of entries of ignore that are over, and of those that nothing
 // was found for although everything they are for was audited.
-func (c *configFlags) accepted(w io.Writer, doc *report.Document, now time.Time) {
+func (c *configFlags) accepted(w io.Writer, doc *report.Document, now time.Time, l *locale.Localizer) {
 	if c.file == nil {
 		return
 	}
@@ -233,9 +234,9 @@ func (c *configFlags) accepted(w io.Writer, doc *report.Document, now time.Time)
 		e := &c.file.Ignores[i]
 		switch {
 		case c.used[e.Line] && e.Expired(now):
-			fmt.Fprintf(w, "postseal: %s:%d: the ignore of %s was until %s: the finding counts again\n", c.file.Path, e.Line, e.Rule, e.Day())
+			fmt.Fprintf(w, "postseal: %s:%d: %s\n", report.Escape(c.file.Path), e.Line, l.Text("exit.ignore-expired", check.Params{"Rule": e.Rule, "Until": day(e.Until, l)}))
 		case !c.used[e.Line] && c.covered(e, doc):
-			fmt.Fprintf(w, "postseal: %s:%d: the ignore of %s matches no finding\n", c.file.Path, e.Line, e.Rule)
+			fmt.Fprintf(w, "postseal: %s:%d: %s\n", report.Escape(c.file.Path), e.Line, l.Text("exit.ignore-unused", check.Params{"Rule": e.Rule}))
 		}
 	}
 }

@@ -119,7 +119,7 @@ func (o *starttlsOptions) run(ctx context.Context, s *streams, arg string) error
 	if err != nil {
 		return &exit{exitUsage, err}
 	}
-	return exitWith(v.Exit)
+	return exitWith(v.Exit, v.l)
 }
 
 // starttlsView is what the command tells.
@@ -269,9 +269,9 @@ func (v *starttlsView) judge(gate *gateFlags) {
 		return len(r.Findings) == 0 && r.Status != check.Unknown
 	})
 	name := v.Host.String()
-	v.Exit = gate.judgeResults(name, all)
+	v.Exit = gate.judgeResults(name, all, v.l)
 	measured := slices.ContainsFunc(v.Addresses, func(a starttlsAddress) bool { return a.Banner != "" || a.TLS != nil || a.TLSError != "" })
 	if v.Exit.Code == exitOK && !measured {
-		v.Exit = report.Exit{Code: exitIncomplete, Reasons: []string{v.l.Text("starttls-cmd.exit-unmeasured", check.Params{"Host": name, "Port": int(v.Port)})}}
+		v.Exit = report.Exit{Code: exitIncomplete, ReasonCodes: []string{"unmeasured"}, Reasons: []string{v.l.Text("starttls-cmd.exit-unmeasured", check.Params{"Host": name, "Port": int(v.Port)})}}
 	}
 }
