@@ -3,8 +3,6 @@ package report
 import (
 	"slices"
 	"strings"
-
-	"github.com/postseal/postseal/check"
 )
 
 // laneView is one way that mail goes, as steps from left to right.
@@ -136,7 +134,7 @@ func (f flowFacts) receivers() stopView {
 		main = f.or("flow.then", policy, Escape(policy))
 	}
 	for _, c := range f.r.Score.Caps { // the lowest first, which is the widest open
-		if why, ok := f.Lookup("report.flow.despite."+string(c.ID), check.Params{}); ok {
+		if why := f.or("flow.despite", string(c.ID), ""); why != "" {
 			st, main = stateError, f.t("flow.then.pass")+": "+why
 			break
 		}

@@ -17,7 +17,7 @@ import (
 func messages(t *testing.T, lang locale.Lang) map[string]string {
 	t.Helper()
 	flat := map[string]string{}
-	for _, area := range []string{"report", "senders", "dmarctable", "bimi", "reportformats", "reportpage", "reportmore", "dnssecdeep", "dnssecmore"} {
+	for _, area := range []string{"report", "senders", "dmarctable", "bimi", "reportformats", "reportpage", "reportmore", "reportflow", "dnssecdeep", "dnssecmore"} {
 		data, err := os.ReadFile(filepath.Join("..", "internal", "locale", "messages", area+"."+string(lang)+".yaml"))
 		if err != nil {
 			t.Fatal(err)
