@@ -32,7 +32,7 @@ func evaluate(f *Facts) []check.Result {
 		check.Evaluate(mx.Rules, f.MX),
 		check.Evaluate(zone.Rules, f.Zone),
 		check.Evaluate(starttls.Rules, f.STARTTLS),
-		check.Evaluate(Rules, f),
+		check.Evaluate(rules, f),
 	)
 	check.Relate(results)
 	explainSplits(results)
@@ -45,7 +45,7 @@ func Metas() []*check.Meta {
 	metas := slices.Concat(
 		metasOf(spf.Rules), metasOf(dkim.Rules), metasOf(dmarc.Rules), metasOf(mtasts.Rules),
 		metasOf(tlsrpt.Rules), metasOf(dane.Rules), metasOf(dnssec.Rules), metasOf(bimi.Rules), metasOf(mx.Rules), metasOf(zone.Rules),
-		metasOf(starttls.Rules), metasOf(Rules),
+		metasOf(starttls.Rules), metasOf(rules),
 	)
 	inReportOrder(metas, func(m *check.Meta) check.Standard { return m.Standard })
 	return metas

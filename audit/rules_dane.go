@@ -10,9 +10,9 @@ import (
 	"github.com/postseal/postseal/starttls"
 )
 
-// Rules relate two standards to each other: what one says is judged by what
+// rules relate two standards to each other: what one says is judged by what
 // another makes of it. Facts of a single standard are judged in its own room.
-var Rules = slices.Concat(relations, spfRules, dmarcRules, daneRules, daneCauses, serverRules, tlsrptRules, zoneRules, txtRules, expectRules, dnssecRules)
+var rules = slices.Concat(relations, spfRules, dmarcRules, daneRules, daneCauses, serverRules, tlsrptRules, zoneRules, txtRules, expectRules, dnssecRules)
 
 // daneRules hold the mail hosts to the TLSA records that bind them.
 var daneRules = []check.Rule[*Facts]{

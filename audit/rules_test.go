@@ -137,5 +137,5 @@ func askServer(t *testing.T, c *ruletest.Case) func(context.Context, netip.Addr,
 }
 
 func TestRules(t *testing.T) {
-	ruletest.Run(t, Rules, gatherCase)
+	ruletest.Run(t, rules, gatherCase)
 }

@@ -159,7 +159,7 @@ func (f *Facts) take(ctx context.Context, r dns.Resolver, fetcher Fetcher, o Gat
 	f.LogoURL, f.EvidenceURL, f.AVP = rec.Logo.Text, rec.Evidence.Text, rec.AVP
 	f.Prefixes = append(f.Prefixes, rec.Prefixes...)
 	fatal := hasFatal(f.Problems)
-	f.Declined = rec.Declined() && !fatal
+	f.Declined = rec.declined() && !fatal
 	f.Valid = !fatal && (f.Declined || rec.Logo.Usable)
 	f.logoUsable = !fatal && rec.Logo.Usable
 	f.markUsable = !fatal && rec.Evidence.Usable

@@ -58,11 +58,11 @@ type Evidence struct {
 func newEvidence() *Evidence { return &Evidence{Names: []string{}, EKU: []string{}} }
 
 // read tells whether there is a certificate to judge.
-func (e *Evidence) read() bool { return e.Fetch.OK() && e.Fault == "" }
+func (e *Evidence) read() bool { return e.Fetch.ok() && e.Fault == "" }
 
 func (e *Evidence) take(f *Fetch, names []dns.Name, o GatherOptions) {
 	e.Fetch = f
-	if !f.OK() {
+	if !f.ok() {
 		return
 	}
 	chain, fault := certificates(f.Body)
@@ -208,7 +208,7 @@ func (e *Evidence) logotype(leaf *x509.Certificate) {
 		if err != nil {
 			continue
 		}
-		e.SVG = ParseSVG(svg)
+		e.SVG = parseSVG(svg)
 		e.Logotype = "ok"
 		if !img.matches(data) && !img.matches(svg) {
 			e.Logotype = "hash"

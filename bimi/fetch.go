@@ -59,8 +59,8 @@ type Hop struct {
 	Status int        `json:"status"`
 }
 
-// OK tells whether the file is there, whole.
-func (f *Fetch) OK() bool { return f != nil && f.Error == "" && f.Status == http.StatusOK }
+// ok tells whether the file is there, whole.
+func (f *Fetch) ok() bool { return f != nil && f.Error == "" && f.Status == http.StatusOK }
 
 // Limits of one fetch. The deadlines are absolute: a server that trickles does
 // not stretch them.

@@ -114,10 +114,10 @@ func TestFetch(t *testing.T) {
 	} {
 		asked = 0
 		f := h.Fetch(context.Background(), r, tt.url, MaxLogo)
-		if f.Error != tt.err || f.Status != tt.status || len(f.Hops) != tt.hops || asked != tt.asked || f.OK() != (tt.err == "" && tt.status == 200) {
+		if f.Error != tt.err || f.Status != tt.status || len(f.Hops) != tt.hops || asked != tt.asked || f.ok() != (tt.err == "" && tt.status == 200) {
 			t.Errorf("%s: got %+v after %d requests", tt.url, f, asked)
 		}
-		if f.OK() && string(f.Body) != goodLogo || !f.OK() && f.Status != 200 && len(f.Body) > 0 {
+		if f.ok() && string(f.Body) != goodLogo || !f.ok() && f.Status != 200 && len(f.Body) > 0 {
 			t.Errorf("%s: body of %d octets", tt.url, len(f.Body))
 		}
 	}

@@ -64,7 +64,7 @@ func runMarkFetch(f *Facts, r *check.Reporter) {
 // markFetched is the Applies of the rule over the file itself.
 func markFetched(f *Facts) bool {
 	_, cause := f.at(stageMark)
-	return cause != nil || f.Evidence != nil && f.Evidence.Fetch.OK()
+	return cause != nil || f.Evidence != nil && f.Evidence.Fetch.ok()
 }
 
 // mark is a finding about the certificate.

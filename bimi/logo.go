@@ -25,7 +25,7 @@ type Logo struct {
 
 func (l *Logo) take(f *Fetch) {
 	l.Fetch = f
-	if !f.OK() {
+	if !f.ok() {
 		return
 	}
 	data, zipped, err := inflate(f.Body)
@@ -36,7 +36,7 @@ func (l *Logo) take(f *Fetch) {
 	case err != nil:
 		l.Inflate = "broken"
 	default:
-		l.SVG = ParseSVG(data)
+		l.SVG = parseSVG(data)
 	}
 }
 
@@ -56,16 +56,4 @@ func inflate(data []byte) (svg []byte, zipped bool, err error) {
 		return nil, true, errTooLarge
 	}
 	return svg, true, err
-}
-
-// ReadLogo reads an SVG or SVGZ file as a fetched one would be.
-func ReadLogo(data []byte) (*SVG, error) {
-	if len(data) > MaxLogo {
-		return nil, errTooLarge
-	}
-	svg, _, err := inflate(data)
-	if err != nil {
-		return nil, err
-	}
-	return ParseSVG(svg), nil
 }

@@ -178,7 +178,7 @@ func (p *parser) whole() {
 	case !l.Given && !p.broken:
 		p.add("bimi-l-missing", "", all, nil)
 	case !l.Given:
-	case p.rec.Declined():
+	case p.rec.declined():
 		p.add("bimi-declined", "", all, nil)
 	case l.Text == "":
 		p.add("bimi-l-empty", "", all, check.Params{"URI": a.Text})

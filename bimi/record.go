@@ -41,8 +41,8 @@ type URI struct {
 	Usable bool // one https URI with a host name
 }
 
-// Declined tells that the record says on purpose that there is no logo.
-func (r *Record) Declined() bool {
+// declined tells that the record says on purpose that there is no logo.
+func (r *Record) declined() bool {
 	return r.Logo.Given && r.Logo.Text == "" && r.Evidence.Text == ""
 }
 

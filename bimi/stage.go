@@ -67,7 +67,7 @@ func (l *Logo) at(s stage) (bool, error) {
 	}
 	switch s {
 	case stageResponse:
-		return l.Fetch.OK(), nil
+		return l.Fetch.ok(), nil
 	case stageLogo:
 		return l.SVG != nil, nil
 	}

@@ -44,9 +44,9 @@ type SVGProblem struct {
 	Line, Column int
 }
 
-// ParseSVG checks a logo against the profile SVG Tiny PS. The data is
+// parseSVG checks a logo against the profile SVG Tiny PS. The data is
 // uncompressed; the caller bounds its size.
-func ParseSVG(data []byte) *SVG {
+func parseSVG(data []byte) *SVG {
 	v := &svgReader{svg: &SVG{Size: len(data), SHA256: sum(data), Colours: []string{}}, colours: map[string]bool{}}
 	// A byte order mark is legal before an XML document.
 	v.dec = xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))

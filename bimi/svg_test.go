@@ -48,7 +48,7 @@ func TestMailauth(t *testing.T) {
 			t.Fatal(err)
 		}
 		n++
-		got := rulesOf(ParseSVG([]byte(c.Calls[0].Args[0])))
+		got := rulesOf(parseSVG([]byte(c.Calls[0].Args[0])))
 		if c.Expect[0].Check == "true" {
 			// It asks for fewer things than the profile and the receivers do.
 			got = slices.DeleteFunc(got, func(id string) bool {
@@ -82,19 +82,19 @@ func TestWellFormed(t *testing.T) {
 		"nothing":               "",
 		"an encoding not known": strings.Replace(goodLogo, "UTF-8", "EBCDIC", 1),
 	} {
-		if got := rulesOf(ParseSVG([]byte(text))); !slices.Equal(got, []string{"bimi-svg-malformed"}) {
+		if got := rulesOf(parseSVG([]byte(text))); !slices.Equal(got, []string{"bimi-svg-malformed"}) {
 			t.Errorf("%s: got %v", name, got)
 		}
 	}
 	latin := strings.Replace(strings.Replace(goodLogo, "UTF-8", "ISO-8859-1", 1), "Example", "Caf\xe9", 1)
-	if s := ParseSVG([]byte(latin)); s.Title != "Café" || len(s.Problems) > 0 {
+	if s := parseSVG([]byte(latin)); s.Title != "Café" || len(s.Problems) > 0 {
 		t.Errorf("Latin-1: got %q, %v", s.Title, s.Problems)
 	}
 }
 
 // TestAggregate: what comes often is told once, with its first places.
 func TestAggregate(t *testing.T) {
-	s := ParseSVG([]byte(strings.Replace(goodLogo, "</svg>", strings.Repeat("<rect style=\"fill:red\" fill=\"red\"/>\n", 50)+"</svg>", 1)))
+	s := parseSVG([]byte(strings.Replace(goodLogo, "</svg>", strings.Repeat("<rect style=\"fill:red\" fill=\"red\"/>\n", 50)+"</svg>", 1)))
 	if len(s.Problems) != 1 || s.Problems[0].Params["Count"] != 50 || s.Problems[0].Params["List"] != "style (6), style (7), style (8), style (9), style (10)" {
 		t.Errorf("got %v", s.Problems)
 	}
@@ -106,7 +106,7 @@ func FuzzParseSVG(f *testing.F) {
 	f.Add([]byte("<!DOCTYPE svg [<!ENTITY a \"b\">]><svg>&a;</svg>"))
 	f.Add([]byte("<svg:svg xmlns:svg='http://www.w3.org/2000/svg'><metadata><x/></metadata></svg:svg>"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s := ParseSVG(data)
+		s := parseSVG(data)
 		stopped := slices.ContainsFunc(rulesOf(s), func(id string) bool {
 			return id == "bimi-svg-malformed" || id == "bimi-svg-root" || id == "bimi-svg-doctype"
 		})
@@ -124,7 +124,7 @@ func TestManyAttributes(t *testing.T) {
 		fmt.Fprintf(&b, ` a%d=""`, i)
 	}
 	with := func(more string) []string {
-		return rulesOf(ParseSVG([]byte(strings.Replace(goodLogo, "<rect", "<rect"+b.String()+more, 1))))
+		return rulesOf(parseSVG([]byte(strings.Replace(goodLogo, "<rect", "<rect"+b.String()+more, 1))))
 	}
 	if got := with(""); !slices.Equal(got, []string{"bimi-svg-attribute", "bimi-logo-size"}) {
 		t.Errorf("got %v", got)

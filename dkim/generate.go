@@ -36,8 +36,8 @@ func (k *PrivateKey) String() string { return "dkim private key (" + k.Type + ")
 // GoString keeps %#v from printing the secret.
 func (k *PrivateKey) GoString() string { return k.String() }
 
-// KeyTypes are the types of key that are made here.
-var KeyTypes = []string{"rsa2048", "rsa3072", "rsa4096", "ed25519"}
+// keyTypes are the types of key that are made here.
+var keyTypes = []string{"rsa2048", "rsa3072", "rsa4096", "ed25519"}
 
 // KeyBits is the size of a type of key: the RSA modulus, 256 for Ed25519. A type
 // that is not made here is an error; one under 2048 bits a *check.GenProblem:
@@ -51,8 +51,8 @@ func KeyBits(keyType string) (int, error) {
 	switch {
 	case isRSA && err == nil && bits < 2048:
 		return 0, refusal("gen-dkim-weak", check.Params{"Bits": bits}, nil)
-	case !slices.Contains(KeyTypes, keyType):
-		return 0, fmt.Errorf("dkim: unknown key type %q (one of %s)", keyType, strings.Join(KeyTypes, ", "))
+	case !slices.Contains(keyTypes, keyType):
+		return 0, fmt.Errorf("dkim: unknown key type %q (one of %s)", keyType, strings.Join(keyTypes, ", "))
 	}
 	return bits, nil
 }
@@ -183,17 +183,17 @@ func (k *PrivateKey) ReadBack(text string) error {
 
 // Matches tells whether the published key is the public half of this one.
 func (k *PrivateKey) Matches(published *Key) bool {
-	own := k.Fingerprint()
-	return k.algorithm() == published.Type && own != "" && own == published.Fingerprint()
+	own := k.fingerprint()
+	return k.algorithm() == published.Type && own != "" && own == published.fingerprint()
 }
 
-// Fingerprint is that of the public half, as Key.Fingerprint has it.
-func (k *PrivateKey) Fingerprint() string {
+// fingerprint is that of the public half, as Key.Fingerprint has it.
+func (k *PrivateKey) fingerprint() string {
 	switch pub := k.Signer.Public().(type) {
 	case ed25519.PublicKey:
-		return (&Key{Point: pub}).Fingerprint()
+		return (&Key{Point: pub}).fingerprint()
 	case *rsa.PublicKey:
-		return (&Key{modulus: pub.N.Bytes()}).Fingerprint()
+		return (&Key{modulus: pub.N.Bytes()}).fingerprint()
 	}
 	return ""
 }
@@ -218,9 +218,7 @@ func (k *PrivateKey) PEM() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// DefaultSelector is the selector for a key made at that time, such as
-// "s202611a": a date tells how old a key is, the letter leaves room for another
-// one in the same month.
-func DefaultSelector(now time.Time) string { return monthSelector(now) + "a" }
-
+// monthSelector is the beginning of the selector of a key made at that time, such
+// as "s202611": a date tells how old a key is, and a letter after it leaves room
+// for another one in the same month.
 func monthSelector(now time.Time) string { return now.UTC().Format("s200601") }

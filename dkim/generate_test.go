@@ -80,8 +80,9 @@ func TestRecordOptions(t *testing.T) {
 	if want := "v=DKIM1; h=sha256; k=ed25519; s=email:tlsrpt; t=y:s; p=" + public; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := DefaultSelector(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)); got != "s202611a" {
-		t.Errorf("default selector: got %q, want s202611a", got)
+	free := func(string) bool { return false }
+	if got, ok := FreeSelector(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), free); got != "s202611a" || !ok {
+		t.Errorf("first selector: got %q, want s202611a", got)
 	}
 }
 
@@ -97,14 +98,18 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestWriteFile(t *testing.T) {
+func TestWriteNew(t *testing.T) {
 	k, err := GenerateKey("ed25519")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := k.PEM()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "keys")
 	path := filepath.Join(dir, "s1.pem")
-	if err := k.WriteFile(path); err != nil {
+	if err := WriteNew(path, key); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)
@@ -123,7 +128,7 @@ func TestWriteFile(t *testing.T) {
 		}
 	}
 	var refusal *check.GenProblem
-	if err := k.WriteFile(path); !errors.As(err, &refusal) || refusal.ID != "gen-file-exists" {
+	if err := WriteNew(path, key); !errors.As(err, &refusal) || refusal.ID != "gen-file-exists" {
 		t.Errorf("a second time: got %v, want gen-file-exists", err)
 	}
 	if again, _ := os.ReadFile(path); !bytes.Equal(again, data) {
@@ -131,7 +136,7 @@ func TestWriteFile(t *testing.T) {
 	}
 	link := filepath.Join(dir, "link.pem")
 	if err := os.Symlink(filepath.Join(dir, "nowhere"), link); err == nil {
-		if err := k.WriteFile(link); !errors.As(err, &refusal) || refusal.ID != "gen-file-exists" {
+		if err := WriteNew(link, key); !errors.As(err, &refusal) || refusal.ID != "gen-file-exists" {
 			t.Errorf("a dangling link: got %v, want gen-file-exists", err)
 		}
 		if _, err := os.Stat(filepath.Join(dir, "nowhere")); err == nil {

@@ -10,15 +10,6 @@ import (
 	"github.com/postseal/postseal/check"
 )
 
-// WriteFile writes the key as PKCS#8 PEM to a new file; see WriteNew.
-func (k *PrivateKey) WriteFile(path string) error {
-	data, err := k.PEM()
-	if err != nil {
-		return err
-	}
-	return WriteNew(path, data)
-}
-
 // WriteNew writes a private key in one of its forms to a new file that only its
 // owner can read, in a folder that is made (mode 0700) where it does not exist. It never
 // overwrites: whatever stands at the path, a dangling link too, is the

@@ -174,8 +174,8 @@ type KeyFile struct {
 	Err  *KeyError
 }
 
-// OpenToAll tells whether every user of the machine can read the file.
-func (f *KeyFile) OpenToAll() bool { return f.Mode.Perm()&0o007 != 0 && openMeansOpen }
+// openToAll tells whether every user of the machine can read the file.
+func (f *KeyFile) openToAll() bool { return f.Mode.Perm()&0o007 != 0 && openMeansOpen }
 
 // ReadKeyFile reads one file.
 func ReadKeyFile(path string) KeyFile {

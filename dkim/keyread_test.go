@@ -184,8 +184,8 @@ func TestReadKeyFiles(t *testing.T) {
 	if files[0].Key == nil || files[1].Key == nil || files[2].Err == nil || files[2].Err.Kind != KeyTooBig {
 		t.Errorf("got %+v", files)
 	}
-	if runtime.GOOS != "windows" && (!files[0].OpenToAll() || files[1].OpenToAll()) {
-		t.Errorf("open to all: got %v for mode 0644, %v for 0640", files[0].OpenToAll(), files[1].OpenToAll())
+	if runtime.GOOS != "windows" && (!files[0].openToAll() || files[1].openToAll()) {
+		t.Errorf("open to all: got %v for mode 0644, %v for 0640", files[0].openToAll(), files[1].openToAll())
 	}
 	if f := ReadKeyFile(filepath.Join(dir, "none.pem")); f.Err == nil || f.Err.Kind != KeyMissing {
 		t.Errorf("a file that is not there: %v", f.Err)

@@ -94,12 +94,12 @@ type Matcher struct {
 
 // Match holds one key to its record. The error is that of a cancelled context.
 func (m *Matcher) Match(ctx context.Context, f KeyFile) (*Match, error) {
-	out := &Match{File: f.Path, OpenToAll: f.OpenToAll(), Verdict: MatchUnknown, Signatures: []Signed{}}
+	out := &Match{File: f.Path, OpenToAll: f.openToAll(), Verdict: MatchUnknown, Signatures: []Signed{}}
 	if f.Key == nil {
 		out.unknown(f.Err)
 		return out, nil
 	}
-	out.KeyType, out.Fingerprint = f.Key.Type, f.Key.Fingerprint()
+	out.KeyType, out.Fingerprint = f.Key.Type, f.Key.fingerprint()
 	if m.Message != nil {
 		out.Signatures, out.Message = m.signatures(f.Key)
 	}

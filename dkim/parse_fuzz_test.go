@@ -57,7 +57,7 @@ func FuzzParseKey(f *testing.F) {
 				t.Fatalf("tag %d of %q: got %+v, want %+v", i, printed, tag, was)
 			}
 		}
-		if k.Usable() && k.Fingerprint() == "" {
+		if k.Usable() && k.fingerprint() == "" {
 			t.Fatalf("%q is usable and has no key", text)
 		}
 	})

@@ -237,7 +237,7 @@ func (s *Selector) judge() {
 		s.records[i].extra = !s.records[i].key.keyish
 	}
 	k := first.key
-	s.key, s.Record, s.Bits, s.Testing, s.Fingerprint = k, first.text, k.Bits, k.Testing(), k.Fingerprint()
+	s.key, s.Record, s.Bits, s.Testing, s.Fingerprint = k, first.text, k.Bits, k.Testing(), k.fingerprint()
 	s.KeyType = k.Type
 	refused := slices.ContainsFunc(first.problems, func(p Problem) bool { return p.refused })
 	switch {

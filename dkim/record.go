@@ -78,9 +78,9 @@ func (k *Key) Usable() bool { return !k.unusable && !k.Revoked && k.Bits > 0 }
 // Testing tells whether the record asks verifiers to look away (t=y).
 func (k *Key) Testing() bool { return slices.Contains(k.Flags, "y") }
 
-// Fingerprint is the SHA-256 of the key itself, whatever its encoding, in hex;
+// fingerprint is the SHA-256 of the key itself, whatever its encoding, in hex;
 // "" where no key was read.
-func (k *Key) Fingerprint() string {
+func (k *Key) fingerprint() string {
 	var sum [sha256.Size]byte
 	switch {
 	case k.modulus != nil:

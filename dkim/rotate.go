@@ -117,7 +117,7 @@ func (r *Rotation) Steps() []Step {
 	add("switch", r.Wait(), []check.RecordChange{})
 	revoke, remove := []check.RecordChange{}, []check.RecordChange{}
 	for _, s := range r.Old {
-		revoked := Revocation(s.KeyType)
+		revoked := revocation(s.KeyType)
 		revoke = append(revoke, r.change(s.Name, s.Texts(), []string{revoked}))
 		remove = append(remove, r.change(s.Name, []string{revoked}, nil))
 	}
@@ -131,9 +131,9 @@ func (r *Rotation) change(selector string, from, to []string) check.RecordChange
 		Old: append([]string{}, from...), New: append([]string{}, to...)}
 }
 
-// Revocation is the record of a key that is withdrawn: an empty "p"
+// revocation is the record of a key that is withdrawn: an empty "p"
 // (RFC 6376 §3.6.1).
-func Revocation(keyType string) string {
+func revocation(keyType string) string {
 	if keyType == "ed25519" {
 		return "v=DKIM1; k=ed25519; p="
 	}

@@ -78,7 +78,7 @@ func TestRotation(t *testing.T) {
 // TestRevocationIsOne: what the plan publishes is a revoked key to our own reader.
 func TestRevocationIsOne(t *testing.T) {
 	for _, keyType := range []string{"rsa", "ed25519", ""} {
-		k, problems := ParseKey(Revocation(keyType))
+		k, problems := ParseKey(revocation(keyType))
 		if !k.Revoked || len(problems) != 1 || problems[0].Rule != "dkim-revoked" {
 			t.Errorf("%q: got %+v, %v", keyType, k, problems)
 		}

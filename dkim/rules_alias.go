@@ -210,7 +210,7 @@ func aliasBroken(f *Facts, r *check.Reporter) {
 // has tells whether the key is also published at a selector.
 func (f *Facts) has(k *Key) bool {
 	for _, s := range f.Selectors {
-		if k.Fingerprint() != "" && s.Fingerprint == k.Fingerprint() {
+		if k.fingerprint() != "" && s.Fingerprint == k.fingerprint() {
 			return true
 		}
 	}

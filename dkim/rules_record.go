@@ -165,8 +165,8 @@ func severalKeys(f *Facts, r *check.Reporter) {
 		}
 		var prints []string
 		for _, rec := range s.records {
-			if rec.key.keyish && rec.key.Fingerprint() != "" {
-				prints = append(prints, rec.key.Fingerprint()[:16])
+			if rec.key.keyish && rec.key.fingerprint() != "" {
+				prints = append(prints, rec.key.fingerprint()[:16])
 			}
 		}
 		r.Report(check.Finding{Subject: s.subject(f), Record: s.Record, Scope: s.scope(0),

@@ -19,9 +19,9 @@ type Slot struct {
 	Withdrawn bool
 }
 
-// Free tells whether nothing stands at the selector. A slot that is neither free
+// free tells whether nothing stands at the selector. A slot that is neither free
 // nor taken could not be looked up.
-func (s *Slot) Free() bool {
+func (s *Slot) free() bool {
 	return s.Withdrawn || s.Lookup.Absent() && len(s.Lookup.Answer.Chain) == 0
 }
 
@@ -60,7 +60,7 @@ func (s *Slot) Problem() *check.GenProblem {
 	p := &check.GenProblem{ID: "gen-dkim-selector-used", Severity: check.Error,
 		Params: check.Params{"Selector": s.Selector, "Name": s.Lookup.Name.String(), "Target": "", "Text": ""}}
 	switch {
-	case s.Free():
+	case s.free():
 		return nil
 	case !s.Taken():
 		p.ID, p.Severity = "gen-dkim-selector-unknown", check.Warning

@@ -20,10 +20,10 @@ type Applied struct {
 	own, psl *Step
 }
 
-// Apply walks from a name and says which policy is for mail From it.
-func Apply(ctx context.Context, r dns.Resolver, name dns.Name) *Applied {
+// apply walks from a name and says which policy is for mail From it.
+func apply(ctx context.Context, r dns.Resolver, name dns.Name) *Applied {
 	a := &Applied{Name: name}
-	names := Targets(name)
+	names := targets(name)
 	walked := len(names)
 	psl := pslDomain(name)
 	if !slices.Contains(names, psl) {

@@ -131,7 +131,7 @@ func meant(s *Step) bool {
 func versioned(l *dns.Lookup) []string {
 	var texts []string
 	for _, rr := range l.Records() {
-		if text := rr.Text(); IsVersioned(text) {
+		if text := rr.Text(); isVersioned(text) {
 			texts = append(texts, text)
 		}
 	}

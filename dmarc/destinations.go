@@ -173,7 +173,7 @@ func (d *Destination) consent() {
 	for _, rr := range d.Consent.Records() {
 		text := rr.Text()
 		d.ConsentTexts = append(d.ConsentTexts, text)
-		rec, ok := ParseConsent(text)
+		rec, ok := parseConsent(text)
 		if !ok {
 			continue
 		}
@@ -194,9 +194,9 @@ func (d *Destination) consent() {
 	}
 }
 
-// ParseConsent reads a record at a _report._dmarc name: a tag list that starts
+// parseConsent reads a record at a _report._dmarc name: a tag list that starts
 // with v=DMARC1. No p is wanted, and the final semicolon may be absent.
-func ParseConsent(text string) (*Record, bool) {
+func parseConsent(text string) (*Record, bool) {
 	rec, problems := Parse(strings.TrimSpace(text))
 	if !rec.Valid {
 		return rec, false
@@ -221,11 +221,11 @@ func firstError(walks ...*Discovery) *dns.Error {
 	return nil
 }
 
-// Reachable tells whether mail to the host can be delivered by what DNS says.
-func (d *Destination) Reachable() (ok, known bool) {
+// reachable tells whether mail to the host can be delivered by what DNS says.
+func (d *Destination) reachable() (ok, known bool) {
 	switch d.MX.State {
 	case dns.StateFound:
-		return !d.NullMX(), true
+		return !d.nullMX(), true
 	case dns.StateNXDomain:
 		return false, true
 	case dns.StateNoData:
@@ -237,8 +237,8 @@ func (d *Destination) Reachable() (ok, known bool) {
 	return false, false
 }
 
-// NullMX tells whether the host says that it takes no mail (RFC 7505).
-func (d *Destination) NullMX() bool {
+// nullMX tells whether the host says that it takes no mail (RFC 7505).
+func (d *Destination) nullMX() bool {
 	mx := d.MX.Records()
 	return len(mx) == 1 && mx[0].Host == dns.Root
 }

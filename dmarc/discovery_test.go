@@ -70,7 +70,7 @@ func TestDiscovery(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			d := Walk(context.Background(), dnstest.New(t, tt.zone), tt.start)
-			got := found{d.OrganizationalDomain, d.OrgReason, policyAt(d), d.PolicyReason(), len(d.Steps)}
+			got := found{d.OrganizationalDomain, d.OrgReason, policyAt(d), d.policyReason(), len(d.Steps)}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}

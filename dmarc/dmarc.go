@@ -122,7 +122,7 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name) (*Facts, error
 
 	var wg sync.WaitGroup
 	wg.Go(func() { f.beside(ctx, m) })
-	a := Apply(ctx, m, domain)
+	a := apply(ctx, m, domain)
 	wg.Wait()
 	f.walk, f.psl, f.Exists, f.RFC7489 = a.Discovery, a.psl, a.Exists, a.Legacy
 	f.Steps = f.walk.Steps

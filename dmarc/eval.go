@@ -115,7 +115,7 @@ func Eval(ctx context.Context, r dns.Resolver, q Query) *Outcome {
 		ids   = q.identifiers()
 		walks = make([]*Discovery, len(ids))
 	)
-	wg.Go(func() { in = Apply(ctx, m, q.From) })
+	wg.Go(func() { in = apply(ctx, m, q.From) })
 	for i := range ids {
 		// A walk for each identifier whose name differs from the Author
 		// Domain (§4.10.2). Strict mode needs none to judge; it is made to

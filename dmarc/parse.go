@@ -43,7 +43,7 @@ const spaces = " \t\r\n"
 // version gets one problem that says what it is, and its tags as far as they
 // can be read. Problems stand in the order of their spans.
 func Parse(text string) (*Record, []Problem) {
-	p := &parser{rec: &Record{Text: text, Valid: IsVersioned(text)}}
+	p := &parser{rec: &Record{Text: text, Valid: isVersioned(text)}}
 	p.tags()
 	p.uris()
 	if !p.rec.Valid {
@@ -185,7 +185,7 @@ func (p *parser) charset() {
 		case "v", "p", "sp", "np":
 			x.Variant = "policy"
 		}
-		if fixed := asciiOnly(text); IsVersioned(fixed) {
+		if fixed := asciiOnly(text); isVersioned(fixed) {
 			x.Fixed = fixed
 		}
 		p.add(x)

@@ -232,7 +232,7 @@ func FuzzParse(f *testing.F) {
 		if diff := cmp.Diff(pairs(rec), pairs(again)); diff != "" {
 			t.Fatalf("%q printed and read again (-first +again):\n%s", text, diff)
 		}
-		consent, ok := ParseConsent(text)
+		consent, ok := parseConsent(text)
 		if ok && !consent.Valid {
 			t.Fatal("consent of a text that is no record")
 		}

@@ -59,7 +59,7 @@ func TestRecordsMeanWhatTheyPrint(t *testing.T) {
 		for _, u := range append(append([]URI{}, rec.RUA...), rec.RUF...) {
 			inside(u.Text, u.Span)
 		}
-		if rec.Valid != IsVersioned(text) {
+		if rec.Valid != isVersioned(text) {
 			t.Fatalf("%q: valid %v", text, rec.Valid)
 		}
 		if !rec.Valid {

@@ -358,7 +358,7 @@ func acceptsAny(f *Facts, r *check.Reporter) {
 		return
 	}
 	for _, rr := range l.Records() {
-		if _, ok := ParseConsent(rr.Text()); ok {
+		if _, ok := parseConsent(rr.Text()); ok {
 			name := f.Domain.Child("*._report._dmarc").String()
 			r.Report(check.Finding{Subject: name, Record: rr.Text(), Params: check.Params{"Name": name}})
 			return

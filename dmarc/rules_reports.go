@@ -327,7 +327,7 @@ func unreachable(f *Facts, r *check.Reporter, want func(*Destination) bool) {
 		if d.scheme != "mailto" || !want(d) {
 			return
 		}
-		ok, known := d.Reachable()
+		ok, known := d.reachable()
 		switch {
 		case !known:
 			r.Unknown(d.lookupError())
@@ -337,7 +337,7 @@ func unreachable(f *Facts, r *check.Reporter, want func(*Destination) bool) {
 			switch {
 			case d.MX.State == dns.StateNXDomain:
 				out.Params["Why"] = "nxdomain"
-			case d.NullMX():
+			case d.nullMX():
 				out.Params["Why"] = "null-mx"
 			}
 			r.Report(out)
@@ -391,7 +391,7 @@ func consentMalformed(f *Facts, r *check.Reporter) {
 		}
 		for _, text := range d.ConsentTexts {
 			// Other text there, of a wildcard say, is nobody's try at consent.
-			if !IsVersioned(text) && versionProblem(text).Rule == "dmarc-unrelated-txt" {
+			if !isVersioned(text) && versionProblem(text).Rule == "dmarc-unrelated-txt" {
 				continue
 			}
 			out := f.destination(d)

@@ -79,16 +79,16 @@ func Examine(ctx context.Context, r dns.Resolver, domain dns.Name, others []dns.
 		main *Applied
 		also = make([]*Applied, len(others))
 	)
-	wg.Go(func() { main = Apply(ctx, m, domain) })
+	wg.Go(func() { main = apply(ctx, m, domain) })
 	for i, n := range others {
-		wg.Go(func() { also[i] = Apply(ctx, m, n) })
+		wg.Go(func() { also[i] = apply(ctx, m, n) })
 	}
 	wg.Wait()
 
 	d := main.Discovery
 	t := &Trace{
 		Domain: domain, Exists: main.Exists.State, Steps: traceSteps(d),
-		OrganizationalDomain: d.OrganizationalDomain, OrgReason: d.OrgReason, PolicyReason: d.PolicyReason(),
+		OrganizationalDomain: d.OrganizationalDomain, OrgReason: d.OrgReason, PolicyReason: d.policyReason(),
 		Known: d.Known, Effective: main.effective(), RFC7489: main.Legacy, Differs: []string{}, Names: []TraceName{},
 		failed: d.failure(),
 	}
@@ -99,7 +99,7 @@ func Examine(ctx context.Context, r dns.Resolver, domain dns.Name, others []dns.
 	for _, a := range also {
 		n := TraceName{
 			Name: a.Name, Exists: a.Exists.State, Steps: traceSteps(a.Discovery), OrganizationalDomain: a.Discovery.OrganizationalDomain,
-			PolicyReason: a.Discovery.PolicyReason(), Policy: a.Policy, RFC7489: a.Legacy,
+			PolicyReason: a.Discovery.policyReason(), Policy: a.Policy, RFC7489: a.Legacy,
 		}
 		if p := a.Discovery.Policy; p != nil {
 			n.PolicyRecord = p.record.Text

@@ -22,9 +22,9 @@ var (
 	versionSPF   = regexp.MustCompile(`^(?i)\s*"?v\s*=\s*spf1`)
 )
 
-// IsVersioned tells whether the text starts with a valid version tag: such
+// isVersioned tells whether the text starts with a valid version tag: such
 // records, and no others, take part in the tree walk (RFC 9989 §4.10 step 2).
-func IsVersioned(text string) bool { return versionTag.MatchString(text) }
+func isVersioned(text string) bool { return versionTag.MatchString(text) }
 
 // versionProblem says what a text is that does not start with a valid version
 // tag. Every such text gets exactly one problem; dmarc-unrelated-txt where
@@ -36,7 +36,7 @@ func versionProblem(text string) Problem {
 	}
 	if strings.Contains(text, `"`) {
 		// Quotes that were typed into the data; without them it would be a record.
-		if bare := strings.TrimSpace(strings.ReplaceAll(text, `"`, "")); IsVersioned(bare) || versionEscape.MatchString(bare) {
+		if bare := strings.TrimSpace(strings.ReplaceAll(text, `"`, "")); isVersioned(bare) || versionEscape.MatchString(bare) {
 			i := strings.IndexByte(text, '"')
 			return Problem{Rule: "dmarc-record-quotes", Span: span(i, i+1),
 				Fixed: escapedSemicolon.ReplaceAllString(bare, ";")}

@@ -16,9 +16,9 @@ const (
 	jumpLabels = 7
 )
 
-// Targets are the names that the walk from name asks at, without the _dmarc
+// targets are the names that the walk from name asks at, without the _dmarc
 // label, longest first, down to the top-level domain.
-func Targets(name dns.Name) []dns.Name {
+func targets(name dns.Name) []dns.Name {
 	labels := name.Labels()
 	out := []dns.Name{name}
 	next := name.Parent()
@@ -47,7 +47,7 @@ type Discovery struct {
 
 // Walk asks all names of the walk at once and judges the answers in order.
 func Walk(ctx context.Context, r dns.Resolver, name dns.Name) *Discovery {
-	return judge(name, ask(ctx, r, Targets(name)))
+	return judge(name, ask(ctx, r, targets(name)))
 }
 
 // ask looks at _dmarc of each name at once; the steps keep the order of names.
@@ -70,7 +70,7 @@ func newStep(name dns.Name, l dns.Lookup) *Step {
 		return s
 	}
 	for _, rr := range l.Records() {
-		if text := rr.Text(); IsVersioned(text) {
+		if text := rr.Text(); isVersioned(text) {
 			s.Records = append(s.Records, text)
 		} else {
 			s.Other = append(s.Other, text)
@@ -189,8 +189,8 @@ func organizational(start dns.Name, kept []*Step) (dns.Name, string) {
 	return last.Name, OrgFewest
 }
 
-// PolicyReason tells which place of §4.10.1 the record that applies stands at.
-func (d *Discovery) PolicyReason() string {
+// policyReason tells which place of §4.10.1 the record that applies stands at.
+func (d *Discovery) policyReason() string {
 	switch {
 	case !d.Known:
 		return PolicyUnknown

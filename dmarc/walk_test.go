@@ -26,7 +26,7 @@ func TestTargets(t *testing.T) {
 		".":                             ".",
 	} {
 		var got []string
-		for _, n := range Targets(name) {
+		for _, n := range targets(name) {
 			got = append(got, n.String())
 		}
 		if strings.Join(got, " ") != want {

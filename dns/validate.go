@@ -60,7 +60,7 @@ func newValidator(c *Client, anchors []Anchor, now func() time.Time) *validator 
 		v.now = time.Now
 	}
 	if anchors == nil {
-		anchors = RootAnchors()
+		anchors = builtInAnchors()
 	}
 	for i := range anchors {
 		v.anchors[anchors[i].Zone] = &anchors[i]

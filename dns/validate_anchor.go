@@ -27,8 +27,8 @@ const rootAnchors = `
 . IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16
 `
 
-// RootAnchors are the built-in trust anchors of the root.
-func RootAnchors() []Anchor {
+// builtInAnchors are the trust anchors of the root that the binary carries.
+func builtInAnchors() []Anchor {
 	a, err := ParseAnchors(strings.NewReader(rootAnchors), "root anchors")
 	if err != nil {
 		panic(err) // a constant

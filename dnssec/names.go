@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dns"
 )
 
@@ -105,17 +104,3 @@ const (
 	MethodValidated = "validated" // here, from the trust anchor down
 	MethodAD        = "ad"        // on the word of the resolver
 )
-
-// Unsure is why the security of an answer could not be told, nil when it was.
-func (f *Facts) Unsure(l *dns.Lookup) error {
-	state, cause := f.Of(l)
-	switch {
-	case state != Indeterminate:
-		return nil
-	case l.Unknown():
-		return l.Error
-	case cause == f.Cause && l.Answer.Trusted:
-		return f.Unknown()
-	}
-	return check.Cause{Code: cause, Params: check.Params{"Domain": l.Name.String(), "Server": l.Answer.Server}}
-}

@@ -158,10 +158,10 @@ func TestFormatsAgree(t *testing.T) {
 				continue
 			}
 			var got []string
-			for _, r := range set.Records() {
+			for _, r := range set.records() {
 				text := r.Data
 				if r.Type == dns.TypeTXT {
-					text = r.Text()
+					text = r.text()
 				}
 				got = append(got, string(r.Name)+" "+r.Type.String()+" "+text)
 			}

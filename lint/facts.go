@@ -37,7 +37,7 @@ func (s *Set) FactsOf(domains []dns.Name) []*Facts {
 		}
 		return -1
 	}
-	for _, r := range s.Records() {
+	for _, r := range s.records() {
 		byName[r.Name] = append(byName[r.Name], r)
 		if i := owner(r.Name); i >= 0 {
 			list[i].Records = append(list[i].Records, r)
@@ -119,7 +119,7 @@ func (r *Record) finding(params check.Params) check.Finding {
 	located(params, r.At)
 	f := check.Finding{Subject: r.Name.String(), Params: params}
 	if r.Type == dns.TypeTXT {
-		f.Record = r.Text()
+		f.Record = r.text()
 	}
 	return f
 }

@@ -18,7 +18,7 @@ func through(t *testing.T, format Format, text string) {
 		return
 	}
 	lines := strings.Count(text, "\n") + 1
-	for _, r := range set.Records() {
+	for _, r := range set.records() {
 		if r.At.File == "-" && (r.At.Line < 0 || r.At.Line > lines) {
 			t.Fatalf("line %d of %d", r.At.Line, lines)
 		}

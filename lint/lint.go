@@ -81,11 +81,11 @@ type Record struct {
 	rec    *dns.Record
 }
 
-// Text is what a TXT record says.
-func (r *Record) Text() string { return strings.Join(r.Strings, "") }
+// text is what a TXT record says.
+func (r *Record) text() string { return strings.Join(r.Strings, "") }
 
-// Host is the target of CNAME, MX, NS, SRV and PTR, "" for others.
-func (r *Record) Host() dns.Name {
+// pointee is the target of CNAME, MX, NS, SRV and PTR, "" for others.
+func (r *Record) pointee() dns.Name {
 	if r.rec == nil {
 		return ""
 	}
@@ -124,8 +124,8 @@ type Set struct {
 	known  []*Record
 }
 
-// Records are the records of all zones, in the order of reading.
-func (s *Set) Records() []*Record {
+// records are the records of all zones, in the order of reading.
+func (s *Set) records() []*Record {
 	if s.known == nil {
 		for _, z := range s.Zones {
 			s.known = append(s.known, z.Records...)
@@ -196,7 +196,7 @@ func (s *Set) Domains() []dns.Name {
 		}
 	}
 	hosts := map[dns.Name]bool{}
-	for _, r := range s.Records() {
+	for _, r := range s.records() {
 		if r.Type == dns.TypeMX {
 			if f := strings.Fields(r.Data); len(f) == 2 {
 				hosts[dns.FromPresentation(f[1])] = true
@@ -211,7 +211,7 @@ func (s *Set) Domains() []dns.Name {
 			switch {
 			case r.Type == dns.TypeMX:
 				add(r.Name)
-			case r.Type == dns.TypeTXT && isSPF(r.Text()) && !hosts[r.Name]: // RFC 7208 §2.3: a host's is for HELO
+			case r.Type == dns.TypeTXT && isSPF(r.text()) && !hosts[r.Name]: // RFC 7208 §2.3: a host's is for HELO
 				add(r.Name)
 			case (r.Type == dns.TypeTXT || r.Type == dns.TypeCNAME) && r.Name.Labels() != nil && r.Name.Labels()[0] == "_dmarc":
 				add(r.Name.Parent())
@@ -250,7 +250,7 @@ func isDMARC(text string) bool {
 func (s *Set) Selectors(domain dns.Name) []string {
 	base := domain.Child("_domainkey")
 	var list []string
-	for _, r := range s.Records() {
+	for _, r := range s.records() {
 		if r.Name == base || !r.Name.IsUnder(base) || strings.Contains(string(r.Name), "*") {
 			continue
 		}

@@ -24,19 +24,19 @@ type Clue struct {
 func (s *Set) Locate(c Clue) (Location, bool) {
 	name := dns.FromText(strings.TrimSuffix(c.Subject, "."))
 	var at, text, old, host *Record
-	for _, r := range s.Records() {
+	for _, r := range s.records() {
 		here := r.Name == name
 		switch {
-		case c.Text != "" && r.Type == dns.TypeTXT && r.Text() == c.Text:
+		case c.Text != "" && r.Type == dns.TypeTXT && r.text() == c.Text:
 			// The same policy stands at many names: one elsewhere is another record.
 			if here && (text == nil || text.Name != name) || text == nil && s.together(r.Name, c.Domain) {
 				text = r
 			}
-		case c.Type != "" && here && r.Type.String() == c.Type && (r.Type == dns.TypeTXT && slices.Contains(c.Old, r.Text()) || slices.Contains(c.Old, r.Data)):
+		case c.Type != "" && here && r.Type.String() == c.Type && (r.Type == dns.TypeTXT && slices.Contains(c.Old, r.text()) || slices.Contains(c.Old, r.Data)):
 			old = first(old, r)
 		case here && r.about(c):
 			at = first(at, r)
-		case r.Type == dns.TypeMX && r.Name == c.Domain && r.Host() != "" && r.Host() == hostOf(c.Subject) && aboutHosts(c.Rule):
+		case r.Type == dns.TypeMX && r.Name == c.Domain && r.pointee() != "" && r.pointee() == hostOf(c.Subject) && aboutHosts(c.Rule):
 			host = first(host, r)
 		}
 	}
@@ -72,7 +72,7 @@ func (r *Record) about(c Clue) bool {
 	alias := r.Type == dns.TypeCNAME
 	switch standard {
 	case "spf":
-		return alias || r.Type == dns.TypeTXT && isSPF(r.Text())
+		return alias || r.Type == dns.TypeTXT && isSPF(r.text())
 	case "dmarc":
 		return r.Name != c.Domain && (alias || r.Type == dns.TypeTXT)
 	case "dkim", "mtasts", "tlsrpt", "bimi":

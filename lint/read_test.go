@@ -28,7 +28,7 @@ func unpack(t testing.TB, text string) {
 func show(set *Set) []string {
 	set.Drafts()
 	var list []string
-	for _, r := range set.Records() {
+	for _, r := range set.records() {
 		data := r.Data
 		if r.Strings != nil {
 			data = strings.Join(r.Strings, "|")
@@ -184,7 +184,7 @@ resource "aws_s3_bucket" "b" {
 			if diff := cmp.Diff(tt.want, show(set)); diff != "" {
 				t.Errorf("records (-want +got):\n%s", diff)
 			}
-			for _, r := range set.Records() {
+			for _, r := range set.records() {
 				if r.Broken != nil {
 					t.Errorf("%s: %v", r.At, r.Broken)
 				}

@@ -169,7 +169,7 @@ func dataInvalid(f *Facts, r *check.Reporter) {
 		case rec.Broken != nil:
 			data := rec.Data
 			if data == "" {
-				data = rec.Text()
+				data = rec.text()
 			}
 			out.report(rec.finding(check.Params{"Data": data}))
 		case rec.NoDot != "":
@@ -185,10 +185,10 @@ func semicolon(f *Facts, r *check.Reporter) {
 	out := limited{r: r}
 	for _, rec := range f.Records {
 		switch {
-		case rec.Cut != "" && (strings.Contains(rec.Text(), "=") || tagLike.MatchString(rec.Cut)):
-			fd := rec.finding(check.Params{"Kept": rec.Text(), "Lost": rec.Cut})
+		case rec.Cut != "" && (strings.Contains(rec.text(), "=") || tagLike.MatchString(rec.Cut)):
+			fd := rec.finding(check.Params{"Kept": rec.text(), "Lost": rec.Cut})
 			fd.Fix = &check.Fix{Verb: "quote", Records: []check.RecordChange{{
-				Name: rec.Name.FQDN(), Type: "TXT", Old: []string{rec.Text()}, New: []string{rec.Text() + "; " + rec.Cut}}}}
+				Name: rec.Name.FQDN(), Type: "TXT", Old: []string{rec.text()}, New: []string{rec.text() + "; " + rec.Cut}}}}
 			out.report(fd)
 		case rec.Bare:
 			fd := rec.finding(nil)
@@ -225,7 +225,7 @@ func keySpace(f *Facts, r *check.Reporter) {
 		if rec.Type != dns.TypeTXT || !slices.Contains(rec.Name.Labels(), "_domainkey") {
 			continue
 		}
-		text := rec.Text()
+		text := rec.text()
 		for start, tag := 0, ""; start < len(text); start += len(tag) + 1 {
 			tag, _, _ = strings.Cut(text[start:], ";")
 			key, value, _ := strings.Cut(tag, "=")
@@ -272,7 +272,7 @@ func finalDot(f *Facts, r *check.Reporter) {
 			out.report(fd)
 			continue
 		}
-		target := rec.Host()
+		target := rec.pointee()
 		if meant, ok := doubled(target, z.Origin, true); ok && len(f.byName[target]) == 0 && rec.Format == ZoneFile {
 			fd := rec.finding(check.Params{"Target": target.FQDN(), "Meant": meant.FQDN()})
 			fd.Variant = "target"
@@ -296,7 +296,7 @@ func duplicate(f *Facts, r *check.Reporter) {
 		}
 		data := strings.ToLower(rec.rec.Data)
 		if rec.Type == dns.TypeTXT {
-			data = rec.Text()
+			data = rec.text()
 		}
 		k := key{rec.Name, rec.Type, data}
 		if firstOne := seen[k]; firstOne != nil {

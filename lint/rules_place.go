@@ -119,7 +119,7 @@ After: the same, and ` + "`*.example.com. TXT \"v=spf1 -all\"`",
 func dmarcName(f *Facts, r *check.Reporter) {
 	out := limited{r: r}
 	for _, rec := range f.Records {
-		if rec.Type != dns.TypeTXT || !isDMARC(rec.Text()) {
+		if rec.Type != dns.TypeTXT || !isDMARC(rec.text()) {
 			continue
 		}
 		labels := rec.Name.Labels()
@@ -128,7 +128,7 @@ func dmarcName(f *Facts, r *check.Reporter) {
 		if len(labels) == 0 || labels[0] == "_dmarc" || report {
 			continue
 		}
-		if slices.ContainsFunc(f.set.Records(), func(a *Record) bool { return a.Type == dns.TypeCNAME && a.Host() == rec.Name }) {
+		if slices.ContainsFunc(f.set.records(), func(a *Record) bool { return a.Type == dns.TypeCNAME && a.pointee() == rec.Name }) {
 			continue
 		}
 		fd := rec.finding(nil)
@@ -149,8 +149,8 @@ func spfMultiple(f *Facts, r *check.Reporter) {
 		texts := []string{}
 		var second *Record
 		for _, rec := range f.at(n, dns.TypeTXT) {
-			if isSPF(rec.Text()) && !slices.Contains(texts, rec.Text()) {
-				texts = append(texts, rec.Text())
+			if isSPF(rec.text()) && !slices.Contains(texts, rec.text()) {
+				texts = append(texts, rec.text())
 				if count++; count == 2 {
 					second = rec
 				}
@@ -176,7 +176,7 @@ func cnameAndOther(f *Facts, r *check.Reporter) {
 				others = append(others, t.String())
 			}
 		}
-		differ := slices.ContainsFunc(aliases, func(a *Record) bool { return a.Host() != aliases[0].Host() })
+		differ := slices.ContainsFunc(aliases, func(a *Record) bool { return a.pointee() != aliases[0].pointee() })
 		fd := aliases[0].finding(check.Params{"Others": strings.Join(others, ", ")})
 		switch {
 		case len(others) > 0:
@@ -207,7 +207,7 @@ func wildcardDMARC(f *Facts, r *check.Reporter) {
 	}
 	star := f.Domain.Child("*")
 	for _, rec := range f.byName[star] {
-		if rec.Type == dns.TypeCNAME || rec.Type == dns.TypeTXT && !isDMARC(rec.Text()) {
+		if rec.Type == dns.TypeCNAME || rec.Type == dns.TypeTXT && !isDMARC(rec.text()) {
 			fd := rec.finding(check.Params{"Policy": name.FQDN()})
 			fd.Subject = name.String()
 			r.Report(fd)
@@ -255,7 +255,7 @@ var forwarders = []string{"forwardemail", "improvmx", "cloudflare"}
 func providerLeft(f *Facts, r *check.Reporter) {
 	var mailboxes []*provider.Provider
 	for _, rec := range f.at(f.Domain, dns.TypeMX) {
-		p := provider.ByMX(rec.Host())
+		p := provider.ByMX(rec.pointee())
 		if p == nil || p.Kind != provider.Mailbox || slices.Contains(forwarders, p.ID) {
 			return // behind a gateway, a forwarder or a host of one's own, anybody may keep the mailboxes
 		}
@@ -265,7 +265,7 @@ func providerLeft(f *Facts, r *check.Reporter) {
 		return
 	}
 	for _, rec := range f.at(f.Domain, dns.TypeTXT) {
-		text := rec.Text()
+		text := rec.text()
 		if !isSPF(text) {
 			continue
 		}
@@ -291,19 +291,19 @@ func providerLeft(f *Facts, r *check.Reporter) {
 
 // trace tells that something besides SPF points to a provider.
 func (f *Facts) trace(p *provider.Provider) bool {
-	for _, rec := range f.set.Records() {
+	for _, rec := range f.set.records() {
 		if !rec.Name.IsUnder(f.Domain) {
 			continue
 		}
 		labels := rec.Name.Labels()
 		switch {
-		case rec.Type == dns.TypeMX && provider.ByMX(rec.Host()) == p,
-			rec.Type == dns.TypeCNAME && provider.ByDKIMTarget(rec.Host()) == p:
+		case rec.Type == dns.TypeMX && provider.ByMX(rec.pointee()) == p,
+			rec.Type == dns.TypeCNAME && provider.ByDKIMTarget(rec.pointee()) == p:
 			return true
 		case len(labels) > 1 && labels[1] == "_domainkey" && slices.Contains(p.Selectors, labels[0]):
 			return true
 		case rec.Type == dns.TypeTXT && rec.Name == f.Domain:
-			text := strings.ToLower(rec.Text())
+			text := strings.ToLower(rec.text())
 			if slices.ContainsFunc(p.TXT, func(t string) bool { return strings.HasPrefix(text, t) }) {
 				return true
 			}
@@ -321,10 +321,10 @@ func wildcardMX(f *Facts, r *check.Reporter) {
 			continue
 		}
 		hosts := f.at(n, dns.TypeMX)
-		if len(hosts) == 0 || slices.ContainsFunc(f.at(n, dns.TypeTXT), func(t *Record) bool { return isSPF(t.Text()) }) {
+		if len(hosts) == 0 || slices.ContainsFunc(f.at(n, dns.TypeTXT), func(t *Record) bool { return isSPF(t.text()) }) {
 			continue
 		}
-		if hosts[0].Host() == dns.Root {
+		if hosts[0].pointee() == dns.Root {
 			continue // RFC 7505: it takes none
 		}
 		fd := hosts[0].finding(nil)

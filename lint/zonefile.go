@@ -115,7 +115,7 @@ func (r *Record) readRaw(raw []byte) {
 			for _, s := range words[i+1:] {
 				list = append(list, s.text)
 			}
-			if strings.Join(list, "") == r.Text() {
+			if strings.Join(list, "") == r.text() {
 				r.Strings = list
 				if last := words[len(words)-1]; !last.quoted {
 					r.Cut = cut

@@ -30,8 +30,8 @@ type AuthProp struct {
 	Value string `json:"value"`
 }
 
-// Get is the value of a property, "" without it.
-func (r *AuthResult) Get(name string) string {
+// get is the value of a property, "" without it.
+func (r *AuthResult) get(name string) string {
 	for _, p := range r.Props {
 		if p.Name == name {
 			return p.Value

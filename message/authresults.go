@@ -10,10 +10,10 @@ import (
 // tagBPrefix is how much of b= tells signatures apart (RFC 6008 §3).
 const tagBPrefix = 8
 
-// AuthenticationResults is what a receiver would write into the field of that
+// authenticationResults is what a receiver would write into the field of that
 // name (RFC 8601), without the name of the field. A method of which nothing
 // could be told is left out.
-func (f *Facts) AuthenticationResults() string {
+func (f *Facts) authenticationResults() string {
 	id := f.Options.Receiver
 	if id == "" {
 		id = "localhost"

@@ -45,7 +45,7 @@ func TestAuthenticationResultsGrammar(t *testing.T) {
 			Signatures: []*Signature{{Domain: "example.com", Selector: tt.selector, Algo: tt.algo, Result: "fail", Reason: reasonSignature, list: parseTags("b=" + tt.b)}},
 			ARC:        &ARC{Result: "temperror"}, // no result that is registered for ARC
 		}
-		got := f.AuthenticationResults()
+		got := f.authenticationResults()
 		if got != tt.want {
 			t.Errorf("got  %s\nwant %s", got, tt.want)
 		}

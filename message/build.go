@@ -19,7 +19,7 @@ func Build(f *Facts, results []check.Result, file string, l *locale.Localizer) (
 	}
 	out := &report.Message{
 		File: file, Verdict: f.verdict(l), Mechanism: f.mechanisms(l), Evidence: f.evidence(), Notes: f.notes(l),
-		Results: report.Results(results, l), AuthRes: f.AuthenticationResults(), Facts: facts,
+		Results: report.Results(results, l), AuthRes: f.authenticationResults(), Facts: facts,
 		Domain: f.Format.AuthorDomain.String(), Counts: map[string]int{},
 	}
 	if len(f.Format.From) > 0 {

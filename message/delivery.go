@@ -82,7 +82,7 @@ func (f *Facts) gatherDelivery() {
 // mailFrom is what the user says, else the topmost Return-Path: that of the last
 // server (RFC 5321 §4.4).
 func (d *Delivery) mailFrom(m *Message, o Options) {
-	paths := m.All("return-path")
+	paths := m.all("return-path")
 	d.ReturnPaths = len(paths)
 	switch {
 	case o.MailFrom != nil:
@@ -115,7 +115,7 @@ func (d *Delivery) forwarded(m *Message) {
 			d.Forwarded = append(d.Forwarded, sign)
 		}
 	}
-	if m.First("list-id") != nil {
+	if m.first("list-id") != nil {
 		add("list-id")
 	}
 	for i := range m.Fields {
@@ -128,7 +128,7 @@ func (d *Delivery) forwarded(m *Message) {
 	if len(local) > 4 && (strings.HasPrefix(local, "SRS0") || strings.HasPrefix(local, "SRS1")) && strings.ContainsRune("=+-", rune(local[4])) {
 		add("srs")
 	}
-	if m.First("arc-seal") != nil {
+	if m.first("arc-seal") != nil {
 		add("arc")
 	}
 }

@@ -112,12 +112,12 @@ func (f *Facts) gatherFormat() {
 	f.Format = fm
 	fm.Lines = readLines(m)
 	fm.readFrom(m)
-	if d := m.First("date"); d != nil {
+	if d := m.first("date"); d != nil {
 		if t, err := mail.ParseDate(d.Value); err == nil {
 			fm.Date = &t
 		}
 	}
-	if id := m.First("message-id"); id != nil {
+	if id := m.first("message-id"); id != nil {
 		fm.MessageID = id.Value
 	}
 	seen := map[string]bool{}
@@ -125,7 +125,7 @@ func (f *Facts) gatherFormat() {
 		fd := &m.Fields[i]
 		if _, single := singles[fd.Key]; single && !seen[fd.Key] {
 			seen[fd.Key] = true
-			if all := m.All(fd.Key); len(all) > 1 {
+			if all := m.all(fd.Key); len(all) > 1 {
 				fm.Duplicates = append(fm.Duplicates, Repeated{Name: fd.Name, Fields: all})
 			}
 		}
@@ -148,7 +148,7 @@ var utf8Hop = regexp.MustCompile(`(?i)\bwith\s+UTF8(SMTP|LMTP)`)
 // readers that agree on one domain give the Author Domain: a receiver would
 // find it, too.
 func (fm *Format) readFrom(m *Message) {
-	fields := m.All("from")
+	fields := m.all("from")
 	fm.FromFields = len(fields)
 	domains := map[dns.Name]bool{}
 	for n, i := range fields {

@@ -180,7 +180,7 @@ func (s *Signature) rewritten(m *Message) []change {
 			}
 		case "from":
 			for _, key := range []string{"x-original-from", "reply-to"} {
-				if o := m.First(key); o != nil {
+				if o := m.first(key); o != nil {
 					froms = append(froms, change{Hint{"from", o.Name}, map[int][]byte{i: canonicalField([]byte(f.Name+": "+o.Value+"\r\n"), s.header)}})
 				}
 			}

@@ -24,7 +24,7 @@ import (
 // signed body); before (fields put on top of the signed header); trace (what the
 // receiver adds, instead of goodTrace); zone (instead of testWorld).
 func TestRules(t *testing.T) {
-	ruletest.Run(t, Rules, func(t *testing.T, c *ruletest.Case) *Facts {
+	ruletest.Run(t, rules, func(t *testing.T, c *ruletest.Case) *Facts {
 		tm := testMessage{mail: goodMail, after: c.Files["after"], before: c.Files["before"], trace: goodTrace, lf: c.Setup["line-ends"] == "lf", auth: authSections(c)}
 		if text, ok := c.Files["mail"]; ok {
 			tm.mail = text

@@ -152,8 +152,8 @@ func unfold(raw []byte) string {
 	return strings.Trim(s, " \t\r")
 }
 
-// All gives the fields of that name, in lower case, top first, by their index.
-func (m *Message) All(key string) []int {
+// all gives the fields of that name, in lower case, top first, by their index.
+func (m *Message) all(key string) []int {
 	var list []int
 	for i := range m.Fields {
 		if m.Fields[i].Key == key {
@@ -163,8 +163,8 @@ func (m *Message) All(key string) []int {
 	return list
 }
 
-// First is the topmost field of that name, in lower case, or nil.
-func (m *Message) First(key string) *Field {
+// first is the topmost field of that name, in lower case, or nil.
+func (m *Message) first(key string) *Field {
 	for i := range m.Fields {
 		if m.Fields[i].Key == key {
 			return &m.Fields[i]

@@ -152,9 +152,9 @@ func TestParseAuthRes(t *testing.T) {
 func TestAuthenticationResults(t *testing.T) {
 	tm := testMessage{mail: goodMail, sign: []string{"default"}, trace: goodTrace}
 	f := tm.gather(t, testWorld(), Options{Receiver: "mx.rcpt.example"})
-	id, results, err := authres.Parse(f.AuthenticationResults())
+	id, results, err := authres.Parse(f.authenticationResults())
 	if err != nil || id != "mx.rcpt.example" || len(results) != 4 {
-		t.Fatalf("go-msgauth reads %q, %d results (%v) in %q", id, len(results), err, f.AuthenticationResults())
+		t.Fatalf("go-msgauth reads %q, %d results (%v) in %q", id, len(results), err, f.authenticationResults())
 	}
 	if d, ok := results[2].(*authres.DKIMResult); !ok || d.Value != authres.ResultPass || d.Domain != "example.com" {
 		t.Errorf("DKIM is read as %+v", results[2])

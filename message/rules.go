@@ -12,8 +12,8 @@ type (
 	refs     = []check.Ref
 )
 
-// Rules judge Facts, in report order.
-var Rules = complete(formatRules, spfRules, dkimRules, dmarcRules, authresRules, arcRules, bulkRules)
+// rules judge Facts, in report order.
+var rules = complete(formatRules, spfRules, dkimRules, dmarcRules, authresRules, arcRules, bulkRules)
 
 // complete joins the groups and fills in what all rules share.
 func complete(groups ...[]rule) []rule {
@@ -26,16 +26,16 @@ func complete(groups ...[]rule) []rule {
 
 // Metas lists the constant part of every rule, in report order.
 func Metas() []*check.Meta {
-	metas := make([]*check.Meta, len(Rules))
-	for i := range Rules {
-		metas[i] = &Rules[i].Meta
+	metas := make([]*check.Meta, len(rules))
+	for i := range rules {
+		metas[i] = &rules[i].Meta
 	}
 	return metas
 }
 
 // Evaluate runs every rule and relates root causes to their consequences.
 func Evaluate(f *Facts) []check.Result {
-	results := check.Evaluate(Rules, f)
+	results := check.Evaluate(rules, f)
 	check.Relate(results)
 	return results
 }

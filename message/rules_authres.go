@@ -155,7 +155,7 @@ var authresRules = []rule{
 		Run: func(f *Facts, r *check.Reporter) {
 			for _, a := range f.AuthRes {
 				for i := range a.Results {
-					if res := &a.Results[i]; res.Method == "dmarc" && res.Result != "none" && res.Get("header.from") == "" {
+					if res := &a.Results[i]; res.Method == "dmarc" && res.Result != "none" && res.get("header.from") == "" {
 						r.Report(f.at(a.Field, check.Params{"ID": clip(a.ID), "Result": clip(res.Result)}))
 						return
 					}
@@ -219,10 +219,10 @@ func (f *Facts) ours(res *AuthResult) (result string, known bool) {
 		if f.SPF == nil {
 			return "", false
 		}
-		if d := res.Get("smtp.mailfrom"); d != "" && !sameDomain(d, f.SPF.Domain) {
+		if d := res.get("smtp.mailfrom"); d != "" && !sameDomain(d, f.SPF.Domain) {
 			return "", false
 		}
-		if d := res.Get("smtp.helo"); d != "" && res.Get("smtp.mailfrom") == "" && !sameDomain(d, f.SPF.Domain) {
+		if d := res.get("smtp.helo"); d != "" && res.get("smtp.mailfrom") == "" && !sameDomain(d, f.SPF.Domain) {
 			return "", false
 		}
 		result = string(f.SPF.Result)
@@ -236,7 +236,7 @@ func (f *Facts) ours(res *AuthResult) (result string, known bool) {
 		if f.DMARC == nil {
 			return "", false
 		}
-		if d := res.Get("header.from"); d != "" && !sameDomain(d, f.DMARC.From) {
+		if d := res.get("header.from"); d != "" && !sameDomain(d, f.DMARC.From) {
 			return "", false
 		}
 		result = f.DMARC.Result
@@ -247,9 +247,9 @@ func (f *Facts) ours(res *AuthResult) (result string, known bool) {
 // signatureOf is the one signature that a dkim result can be about.
 func (f *Facts) signatureOf(res *AuthResult) *Signature {
 	var found []*Signature
-	d, s := res.Get("header.d"), res.Get("header.s")
+	d, s := res.get("header.d"), res.get("header.s")
 	if d == "" {
-		d = res.Get("header.i")
+		d = res.get("header.i")
 	}
 	for _, sig := range f.Signatures {
 		if d != "" && sameDomain(d, sig.Domain) && (s == "" || strings.EqualFold(s, sig.Selector)) {

@@ -23,7 +23,7 @@ var bulkRules = []rule{
 		},
 		Applies: isBulk,
 		Run: func(f *Facts, r *check.Reporter) {
-			if f.Message.First("list-unsubscribe") == nil {
+			if f.Message.first("list-unsubscribe") == nil {
 				r.Report(check.Finding{Subject: "List-Unsubscribe", Params: check.Params{"Signs": clip(strings.Join(f.Bulk.Signs, ", "))}, Fix: advice("")})
 			}
 		},
@@ -97,7 +97,7 @@ var bulkRules = []rule{
 		Applies: hasPost,
 		Run: func(f *Facts, r *check.Reporter) {
 			if *f.Bulk.Post != oneClickValue {
-				fd := f.at(f.Message.All("list-unsubscribe-post")[0], check.Params{"Value": clip(*f.Bulk.Post)})
+				fd := f.at(f.Message.all("list-unsubscribe-post")[0], check.Params{"Value": clip(*f.Bulk.Post)})
 				fd.Fix = advice("")
 				r.Report(fd)
 			}
@@ -142,7 +142,7 @@ var bulkRules = []rule{
 				return
 			}
 			if !f.DMARC.Aligned.SPF && !f.DMARC.Aligned.DKIM {
-				fd := f.at(f.Message.All("from")[0], check.Params{"Domain": f.Format.AuthorDomain.String()})
+				fd := f.at(f.Message.all("from")[0], check.Params{"Domain": f.Format.AuthorDomain.String()})
 				fd.Fix = advice("")
 				r.Report(fd)
 			}

@@ -40,7 +40,7 @@ var deliveryRules = []rule{
 		},
 		Run: func(f *Facts, r *check.Reporter) {
 			if n := f.Delivery.ReturnPaths; n > 1 {
-				fd := f.at(f.Message.All("return-path")[1], check.Params{"Count": n})
+				fd := f.at(f.Message.all("return-path")[1], check.Params{"Count": n})
 				fd.Fix = advice("")
 				r.Report(fd)
 			}

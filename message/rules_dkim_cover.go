@@ -51,10 +51,10 @@ var dkimCoverRules = []rule{
 			return false // a signature that does not hold protects nothing
 		}
 		foreign := f.foreignList(s)
-		oneClick := f.Message.First("list-unsubscribe-post") != nil
+		oneClick := f.Message.first("list-unsubscribe-post") != nil
 		var missing []string
 		for _, key := range recommended {
-			field := f.Message.First(key)
+			field := f.Message.first(key)
 			if field == nil || s.covers(key) > 0 {
 				continue
 			}
@@ -94,12 +94,12 @@ var dkimCoverRules = []rule{
 			"Before: `h=from:to:subject:date`. After: `h=from:from:to:to:subject:subject:date:date`.",
 	}, func(f *Facts, s *Signature, fd *check.Finding) bool {
 		n := s.covers("from")
-		if n == 0 || n > len(f.Message.All("from")) {
+		if n == 0 || n > len(f.Message.all("from")) {
 			return false
 		}
 		var also []string
 		for _, key := range []string{"subject", "to", "date"} {
-			if c := s.covers(key); c > 0 && c <= len(f.Message.All(key)) {
+			if c := s.covers(key); c > 0 && c <= len(f.Message.all(key)) {
 				also = append(also, key)
 			}
 		}
@@ -121,7 +121,7 @@ var dkimCoverRules = []rule{
 		var fields []string
 		top := -1
 		for _, key := range once {
-			all := f.Message.All(key)
+			all := f.Message.all(key)
 			if n := s.covers(key); n > 0 && len(all) > n {
 				fields = append(fields, f.Message.Fields[all[0]].Name)
 				if top < 0 {
@@ -168,7 +168,7 @@ var dkimCoverRules = []rule{
 // foreignList tells whether the message passed a list of somebody else than the
 // signer: List-Id names a domain that has nothing to do with d=.
 func (f *Facts) foreignList(s *Signature) bool {
-	field := f.Message.First("list-id")
+	field := f.Message.first("list-id")
 	if field == nil {
 		return false
 	}

@@ -196,7 +196,7 @@ var dmarcRules = []rule{
 					domains = append(domains, d)
 				}
 			}
-			r.Report(check.Finding{Subject: "From", Params: check.Params{"Domains": strings.Join(domains, ", "), "Fields": len(f.Message.All("from"))}, Fix: advice("")})
+			r.Report(check.Finding{Subject: "From", Params: check.Params{"Domains": strings.Join(domains, ", "), "Fields": len(f.Message.all("from"))}, Fix: advice("")})
 		},
 	},
 	{

@@ -43,7 +43,7 @@ var fromRules = []rule{
 		Applies: hasFrom,
 		Run: func(f *Facts, r *check.Reporter) {
 			if f.Format.FromFields > 1 {
-				i := f.Message.All("from")[1]
+				i := f.Message.all("from")[1]
 				fd := f.at(i, check.Params{"Count": f.Format.FromFields, "Addresses": addresses(f.Format.From)})
 				fd.Scope, fd.Fix = "from", advice("")
 				r.Report(fd)
@@ -66,7 +66,7 @@ var fromRules = []rule{
 			if f.Format.FromFields > 1 || len(f.Format.From) < 2 {
 				return // several fields are another rule's business
 			}
-			fd := f.at(f.Message.All("from")[0], check.Params{"Count": len(f.Format.From), "Addresses": addresses(f.Format.From)})
+			fd := f.at(f.Message.all("from")[0], check.Params{"Count": len(f.Format.From), "Addresses": addresses(f.Format.From)})
 			fd.Fix = advice("")
 			if slices.ContainsFunc(f.Format.From, func(m Mailbox) bool { return m.Domain != f.Format.From[0].Domain }) {
 				fd.Variant = "domains"
@@ -101,7 +101,7 @@ var fromRules = []rule{
 		Applies: hasFrom,
 		Run: func(f *Facts, r *check.Reporter) {
 			if len(f.Format.FromGroups) > 0 {
-				fd := f.at(f.Message.All("from")[0], check.Params{"Group": clip(f.Format.FromGroups[0]), "Members": len(f.Format.From)})
+				fd := f.at(f.Message.all("from")[0], check.Params{"Group": clip(f.Format.FromGroups[0]), "Members": len(f.Format.From)})
 				fd.Fix = advice("")
 				r.Report(fd)
 			}
@@ -121,7 +121,7 @@ var fromRules = []rule{
 		Run: func(f *Facts, r *check.Reporter) {
 			for _, m := range f.Format.From {
 				if m.Domain == "" {
-					fd := f.at(f.Message.All("from")[0], check.Params{"Address": clip(m.Address)})
+					fd := f.at(f.Message.all("from")[0], check.Params{"Address": clip(m.Address)})
 					fd.Fix = advice("")
 					r.Report(fd)
 					return
@@ -196,7 +196,7 @@ var fromRules = []rule{
 		},
 		Applies: func(f *Facts) bool { return f.Format.FromFields == 1 && len(f.Format.From) > 1 },
 		Run: func(f *Facts, r *check.Reporter) {
-			if f.Message.First("sender") == nil {
+			if f.Message.first("sender") == nil {
 				r.Report(check.Finding{Subject: "Sender", Params: check.Params{"Count": len(f.Format.From)}, Fix: advice("")})
 			}
 		},
@@ -221,7 +221,7 @@ func fromSyntax(f *Facts, r *check.Reporter) {
 	for _, rd := range fm.Readings {
 		for i, d := range rd.Domains {
 			if !slices.ContainsFunc(fm.From, func(m Mailbox) bool { return m.Domain == d }) {
-				fd := f.at(f.Message.All("from")[0], check.Params{"Address": clip(addresses(fm.From)), "Other": clip(rd.Addresses[i])})
+				fd := f.at(f.Message.all("from")[0], check.Params{"Address": clip(addresses(fm.From)), "Other": clip(rd.Addresses[i])})
 				fd.Variant, fd.Fix = "readings", advice("")
 				r.Report(fd)
 				return
@@ -233,7 +233,7 @@ func fromSyntax(f *Facts, r *check.Reporter) {
 func displayAddress(f *Facts, r *check.Reporter) {
 	for _, m := range f.Format.From {
 		if text, ok := otherAddress(m); ok {
-			fd := f.at(f.Message.All("from")[0], check.Params{"Shown": clip(text), "Address": clip(m.Address)})
+			fd := f.at(f.Message.all("from")[0], check.Params{"Shown": clip(text), "Address": clip(m.Address)})
 			fd.Fix = advice("")
 			r.Report(fd)
 			return

@@ -50,7 +50,7 @@ var headerRules = []rule{
 				"Before: no Date. After: `Date: Tue, 14 Nov 2023 22:13:20 +0000`.",
 		},
 		Run: func(f *Facts, r *check.Reporter) {
-			if f.Message.First("date") == nil {
+			if f.Message.first("date") == nil {
 				r.Report(check.Finding{Subject: "Date", Params: check.Params{}, Fix: advice("")})
 			}
 		},
@@ -65,10 +65,10 @@ var headerRules = []rule{
 				"**Fix:** set the clock of the sending machine and write the date as RFC 5322 does, in English and with an offset.\n\n" +
 				"Before: `Date: 2023-11-14 22:13`. After: `Date: Tue, 14 Nov 2023 22:13:20 +0000`.",
 		},
-		Applies: func(f *Facts) bool { return f.Message.First("date") != nil },
+		Applies: func(f *Facts) bool { return f.Message.first("date") != nil },
 		Run: func(f *Facts, r *check.Reporter) {
 			date, received := f.Format.Date, f.Delivery.ReceivedAt
-			i := f.Message.All("date")[0]
+			i := f.Message.all("date")[0]
 			if date == nil {
 				fd := f.at(i, check.Params{})
 				fd.Fix = advice("")
@@ -97,7 +97,7 @@ var headerRules = []rule{
 				"Before: `Message-ID: 12345`. After: `Message-ID: <12345.abc@mail.example.com>`.",
 		},
 		Run: func(f *Facts, r *check.Reporter) {
-			all := f.Message.All("message-id")
+			all := f.Message.all("message-id")
 			if len(all) == 0 {
 				r.Report(check.Finding{Subject: "Message-ID", Params: check.Params{}, Fix: advice("")})
 				return
@@ -161,7 +161,7 @@ var headerRules = []rule{
 				"Before: `Content-Type: text/html` alone. After: the same with `MIME-Version: 1.0`.",
 		},
 		Run: func(f *Facts, r *check.Reporter) {
-			if f.Message.First("mime-version") == nil && (f.Message.First("content-type") != nil || f.Format.Lines.Body8Bit) {
+			if f.Message.first("mime-version") == nil && (f.Message.first("content-type") != nil || f.Format.Lines.Body8Bit) {
 				r.Report(check.Finding{Subject: "MIME-Version", Params: check.Params{}, Fix: advice("")})
 			}
 		},
@@ -176,7 +176,7 @@ var headerRules = []rule{
 				"Before: `Bcc: boss@example.com` in what is sent. After: no such field.",
 		},
 		Run: func(f *Facts, r *check.Reporter) {
-			for _, i := range f.Message.All("bcc") {
+			for _, i := range f.Message.all("bcc") {
 				if n := len(parseAddresses(f.Message.Fields[i].Value).mailboxes); n > 0 {
 					// The addresses are somebody's secret: they are counted, not repeated.
 					r.Report(check.Finding{Subject: "Bcc", Params: check.Params{"Count": n}, Fix: advice("")})

@@ -31,7 +31,7 @@ func (f *Facts) gatherSignatures(ctx context.Context, r dns.Resolver) {
 	bodies := &bodyCache{body: f.Message.Body}
 	var verify []*Signature
 	var owners []dns.Name
-	for n, field := range f.Message.All("dkim-signature") {
+	for n, field := range f.Message.all("dkim-signature") {
 		if n >= maxVerified {
 			l := parseTags(f.Message.Fields[field].Value)
 			s := &Signature{Field: field, Result: "neutral", Reason: reasonNotVerified, list: l, Faults: l.faults, Headers: []string{}, WouldPass: []Hint{}}

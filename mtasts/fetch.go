@@ -72,12 +72,12 @@ type Limits struct {
 	Connect, TLS, Whole time.Duration
 }
 
-// The deadlines: usual ones, and those of --patient, whose whole is the minute
-// that RFC 8461 §3.3 suggests.
-var (
-	UsualLimits   = Limits{Connect: 4 * time.Second, TLS: 8 * time.Second, Whole: 20 * time.Second}
-	PatientLimits = Limits{Connect: 10 * time.Second, TLS: 10 * time.Second, Whole: 60 * time.Second}
-)
+// usualLimits are the deadlines of a new fetcher.
+var usualLimits = Limits{Connect: 4 * time.Second, TLS: 8 * time.Second, Whole: 20 * time.Second}
+
+// PatientLimits are those of an audit that waits for slow hosts. The whole is
+// the minute that RFC 8461 §3.3 suggests.
+var PatientLimits = Limits{Connect: 10 * time.Second, TLS: 10 * time.Second, Whole: 60 * time.Second}
 
 // HTTPFetcher fetches policy files over HTTPS. Its fields are set before first
 // use; it is safe for concurrent use.
@@ -95,7 +95,7 @@ type HTTPFetcher struct {
 // system's). A tape that plays answers instead of the network; one that records
 // gets every fetch. A nil tape does neither.
 func NewFetcher(d *dial.Dialer, roots *x509.CertPool, now func() time.Time, tp *tape.Tape) *HTTPFetcher {
-	return &HTTPFetcher{Limits: UsualLimits, dial: d, roots: roots, now: now, tape: tp}
+	return &HTTPFetcher{Limits: usualLimits, dial: d, roots: roots, now: now, tape: tp}
 }
 
 // Requests counts the policy fetches that contacted a host, or would have when

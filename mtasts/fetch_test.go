@@ -149,7 +149,7 @@ func TestFetchResponses(t *testing.T) {
 			z.Close()
 			w.Write(b.Bytes())
 		}, func(f *Fetch) bool {
-			_, problems := ParsePolicy(f.Body)
+			_, problems := parsePolicy(f.Body)
 			return f.Error == "" && bytes.HasPrefix(f.Body, []byte{0x1f, 0x8b}) && names(problems, "mtasts-policy-") == "syntax/binary"
 		}},
 		{"cut", func(w http.ResponseWriter, r *http.Request) {

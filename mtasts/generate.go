@@ -63,7 +63,7 @@ func Generate(domain dns.Name, o Options) (Generated, []check.GenProblem, error)
 	g := Generated{Policy: p.String()}
 	id := o.ID
 	if id == "" {
-		id = IDFromPolicy([]byte(g.Policy))
+		id = idFromPolicy([]byte(g.Policy))
 	}
 	g.Record = idFor(id)
 	if err := readBack(g); err != nil {
@@ -91,7 +91,7 @@ func readBack(g Generated) error {
 	if _, problems := ParseRecord(g.Record); len(problems) > 0 {
 		return fmt.Errorf("the id must have 1 to %d letters and digits: %s", MaxIDLen, problems[0].Rule)
 	}
-	_, problems := ParsePolicy([]byte(g.Policy))
+	_, problems := parsePolicy([]byte(g.Policy))
 	if len(problems) == 0 {
 		return nil
 	}
@@ -125,7 +125,7 @@ func (o *Options) problems(domain dns.Name, p *Policy, g Generated, id string) [
 		}
 		var uncovered []string
 		for _, mx := range o.LiveMX {
-			if !slices.ContainsFunc(p.MX, func(pattern string) bool { return Matches(pattern, mx) }) {
+			if !slices.ContainsFunc(p.MX, func(pattern string) bool { return matches(pattern, mx) }) {
 				uncovered = append(uncovered, mx.String())
 			}
 		}
@@ -152,9 +152,9 @@ func normalEndings(s string) string { return strings.ReplaceAll(s, "\r\n", "\n")
 // IDFromTime is an id that grows with time: YYYYMMDDhhmmss in UTC.
 func IDFromTime(t time.Time) string { return t.UTC().Format("20060102150405") }
 
-// IDFromPolicy is an id that changes with the policy and only with it: the
+// idFromPolicy is an id that changes with the policy and only with it: the
 // first 16 hexadecimal digits of SHA-256 over its octets.
-func IDFromPolicy(policy []byte) string {
+func idFromPolicy(policy []byte) string {
 	sum := sha256.Sum256(policy)
 	return hex.EncodeToString(sum[:8])
 }

@@ -75,7 +75,7 @@ func TestIDs(t *testing.T) {
 	if got := IDFromTime(time.Date(2026, 11, 23, 15, 0, 0, 0, zone)); got != "20261123120000" { // G13
 		t.Errorf("IDFromTime = %s", got)
 	}
-	if got := IDFromPolicy([]byte(p1)); got != "dfeeb16d96ec167d" { // G12
+	if got := idFromPolicy([]byte(p1)); got != "dfeeb16d96ec167d" { // G12
 		t.Errorf("IDFromPolicy = %s", got)
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/postseal/postseal/dns"
 )
 
-// Matches tells whether the name of an MX record matches an mx pattern. The
+// matches tells whether the name of an MX record matches an mx pattern. The
 // pattern is a host name, or "*." and a domain, where "*" stands for exactly
 // one leftmost label (RFC 8461 §4.1). The name compared is the one in the MX
 // record, not the end of its CNAME chain.
-func Matches(pattern string, mx dns.Name) bool {
+func matches(pattern string, mx dns.Name) bool {
 	if patternFault(pattern) != "" {
 		return false
 	}
@@ -40,7 +40,7 @@ func (f *Facts) hosts() []Host {
 // firstMatch is the first pattern of the policy that matches, "" when none does.
 func (f *Facts) firstMatch(mx dns.Name) string {
 	for _, p := range f.Policy.MX {
-		if Matches(p, mx) {
+		if matches(p, mx) {
 			return p
 		}
 	}

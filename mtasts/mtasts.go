@@ -183,7 +183,7 @@ func (f *Facts) readPolicy() {
 	if f.Fetch == nil || f.Fetch.Error != "" || f.Fetch.Status != 200 {
 		return
 	}
-	f.Policy, f.PolicyProblems = ParsePolicy(f.Fetch.Body)
+	f.Policy, f.PolicyProblems = parsePolicy(f.Fetch.Body)
 	f.Valid = f.recordValid() && !hasFatal(f.PolicyProblems, fatalPolicy)
 }
 

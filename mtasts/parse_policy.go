@@ -12,11 +12,11 @@ import (
 	"github.com/postseal/postseal/internal/tlsfields"
 )
 
-// ParsePolicy reads the body of a policy file. It never stops: the policy is
+// parsePolicy reads the body of a policy file. It never stops: the policy is
 // what could be understood, the problems say what could not, with offsets and
 // line numbers. Lines may end in LF or CRLF (RFC 8461 §3.2: the prose says
 // CRLF, the grammar both).
-func ParsePolicy(body []byte) (*Policy, []Problem) {
+func parsePolicy(body []byte) (*Policy, []Problem) {
 	p := &policyParser{
 		policy: &Policy{MaxAgeSeconds: -1, MX: []string{}},
 		first:  map[string]Line{},

@@ -106,7 +106,7 @@ func TestParsePolicy(t *testing.T) {
 		{"empty", "", "syntax/empty"},
 		{"white space", " \n", "syntax/empty"},
 	} {
-		policy, problems := ParsePolicy([]byte(c.body))
+		policy, problems := parsePolicy([]byte(c.body))
 		if got := names(problems, "mtasts-policy-"); got != c.problems {
 			t.Errorf("%s: problems %q, want %q", c.name, got, c.problems)
 		}
@@ -137,7 +137,7 @@ func TestMatches(t *testing.T) {
 		{"*.com", "com", false},
 		{"*", "com", false},
 	} {
-		if got := Matches(c.pattern, c.mx); got != c.want {
+		if got := matches(c.pattern, c.mx); got != c.want {
 			t.Errorf("Matches(%q, %q) = %v, want %v", c.pattern, c.mx, got, c.want)
 		}
 	}
@@ -165,7 +165,7 @@ func FuzzParsePolicy(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		p, problems := ParsePolicy(body)
+		p, problems := parsePolicy(body)
 		inside(t, problems, len(body))
 		for i, sp := range p.mxSpans {
 			if got := string(body[sp.Start:sp.End]); got != p.MX[i] {
@@ -175,7 +175,7 @@ func FuzzParsePolicy(f *testing.F) {
 		if hasFatal(problems, fatalPolicy) {
 			return
 		}
-		again, problems := ParsePolicy([]byte(p.String()))
+		again, problems := parsePolicy([]byte(p.String()))
 		if hasFatal(problems, fatalPolicy) {
 			t.Errorf("%q prints as %q, which has %v", body, p, problems)
 		}

@@ -66,7 +66,7 @@ Change the id after every change of the file, never before it.
 			}
 			finding := f.atRecord(check.Params{"ID": f.ID})
 			finding.Record = f.Record
-			if id := IDFromPolicy(f.Fetch.Body); id != f.ID {
+			if id := idFromPolicy(f.Fetch.Body); id != f.ID {
 				finding.Fix = f.change([]string{f.Record}, []string{idFor(id)})
 			}
 			r.Report(finding)
@@ -124,12 +124,12 @@ func runUnannounced(f *Facts, r *check.Reporter) {
 	if t == nil || !t.served() {
 		return
 	}
-	p, problems := ParsePolicy(t.Body)
+	p, problems := parsePolicy(t.Body)
 	if hasFatal(problems, fatalPolicy) || p.Mode == None { // none is how MTA-STS ends (RFC 8461 §8.3)
 		return
 	}
 	finding := f.atRecord(check.Params{"URL": t.URL, "Mode": p.Mode})
-	finding.Fix = f.change([]string{}, []string{idFor(IDFromPolicy(t.Body))})
+	finding.Fix = f.change([]string{}, []string{idFor(idFromPolicy(t.Body))})
 	r.Report(finding)
 }
 

@@ -86,7 +86,7 @@ domain is not even registered, anyone can become that host, certificate included
 		Run: judgeMX(func(f *Facts, _ []Host, r *check.Reporter) {
 			f.eachPattern(func(i int, pattern string) {
 				for _, mx := range f.MX {
-					if Matches(pattern, mx) {
+					if matches(pattern, mx) {
 						return
 					}
 				}

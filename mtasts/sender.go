@@ -17,8 +17,8 @@ const (
 // rank orders actions by how little a sender gets delivered.
 var rank = map[Action]int{Deliver: 0, Verify: 1, Untold: 2, Warn: 3, Refuse: 4}
 
-// Worse tells whether less is delivered under a than under b.
-func (a Action) Worse(b Action) bool { return rank[a] > rank[b] }
+// worse tells whether less is delivered under a than under b.
+func (a Action) worse(b Action) bool { return rank[a] > rank[b] }
 
 // Verdict is an action and why.
 type Verdict struct {
@@ -78,11 +78,11 @@ func (f *Facts) failed(reason string) Verdict {
 	return Verdict{Warn, reason}
 }
 
-// MatchedBy lists the mail hosts that a pattern matches.
-func (f *Facts) MatchedBy(pattern string) []dns.Name {
+// matchedBy lists the mail hosts that a pattern matches.
+func (f *Facts) matchedBy(pattern string) []dns.Name {
 	names := []dns.Name{}
 	for _, mx := range f.MX {
-		if Matches(pattern, mx) {
+		if matches(pattern, mx) {
 			names = append(names, mx)
 		}
 	}

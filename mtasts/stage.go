@@ -157,7 +157,7 @@ func rewrite(f *Facts) *check.Fix {
 		rec.ID = lenientID(f.Record)
 	}
 	if rec.ID == "" && f.Fetch != nil && len(f.Fetch.Body) > 0 {
-		rec.ID = IDFromPolicy(f.Fetch.Body)
+		rec.ID = idFromPolicy(f.Fetch.Body)
 	}
 	if rec.ID == "" {
 		return nil

@@ -105,7 +105,7 @@ func (f *Facts) Trace() *Trace {
 	if f.Policy != nil {
 		t.Lines, t.MoreLines = f.lines()
 		for i, p := range f.Policy.MX[:min(len(f.Policy.MX), maxLines)] {
-			t.Patterns = append(t.Patterns, TracePtn{Pattern: p, Span: f.Policy.mxSpans[i], Fault: patternFault(p), Matches: f.MatchedBy(p)})
+			t.Patterns = append(t.Patterns, TracePtn{Pattern: p, Span: f.Policy.mxSpans[i], Fault: patternFault(p), Matches: f.matchedBy(p)})
 		}
 	}
 	for _, mx := range f.MX {
@@ -125,14 +125,14 @@ func (f *Facts) Trace() *Trace {
 func (t *Trace) Saw(f *Facts, i int, addr TraceAddr, seen *Seen) {
 	h := &t.Hosts[i]
 	addr.Verdict = f.Sender(h.Host, seen)
-	if len(h.Addresses) == 0 || addr.Worse(h.Action) {
+	if len(h.Addresses) == 0 || addr.worse(h.Action) {
 		h.Verdict = addr.Verdict
 	}
 	h.Addresses = append(h.Addresses, addr)
 }
 
-// Worse compares verdicts by their actions.
-func (v Verdict) Worse(than Action) bool { return v.Action.Worse(than) }
+// worse compares verdicts by their actions.
+func (v Verdict) worse(than Action) bool { return v.Action.worse(than) }
 
 func (f *Facts) traceFetch() TraceFetch {
 	t := TraceFetch{Attempts: []Attempt{}}

@@ -194,5 +194,5 @@ func dataOf(fields []field) map[string]any {
 // Line is a TXT record as a zone file has it, on one line. The text may be
 // anybody's: octets that do not print stand escaped.
 func Line(name string, ttl uint32, text string) string {
-	return fmt.Sprintf("%s %d IN TXT %s", name, ttl, oneLine(Split(text)))
+	return fmt.Sprintf("%s %d IN TXT %s", name, ttl, oneLine(split(text)))
 }

@@ -38,13 +38,13 @@ func NSUpdate(w io.Writer, s *Set) error {
 			fmt.Fprintf(&b, "prereq nxrrset %s %s\n", set.name, set.rtype)
 		}
 		for _, text := range live {
-			fmt.Fprintf(&b, "prereq yxrrset %s %s %s\n", set.name, set.rtype, oneLine(Split(text)))
+			fmt.Fprintf(&b, "prereq yxrrset %s %s %s\n", set.name, set.rtype, oneLine(split(text)))
 		}
 		for j := range set.values {
 			r := &set.values[j]
 			old, _, done := r.replaces()
 			for _, text := range old {
-				fmt.Fprintf(&b, "update delete %s %s %s\n", r.Name, r.Type, oneLine(Split(text)))
+				fmt.Fprintf(&b, "update delete %s %s %s\n", r.Name, r.Type, oneLine(split(text)))
 			}
 			if done {
 				comment(&b, "; ", s.Words.Done)

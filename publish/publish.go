@@ -81,12 +81,12 @@ func TXT(name, text, source string) (Record, error) {
 			return Record{}, &NotASCII{Name: name, Offset: i, Octet: text[i]}
 		}
 	}
-	return Record{Name: name, Type: "TXT", TTL: DefaultTTL, Value: text, Strings: Split(text), Source: source}, nil
+	return Record{Name: name, Type: "TXT", TTL: DefaultTTL, Value: text, Strings: split(text), Source: source}, nil
 }
 
-// Split cuts a text into character-strings of 255 octets, exactly there:
+// split cuts a text into character-strings of 255 octets, exactly there:
 // readers join them without a separator (RFC 7208 §3.3, RFC 6376 §3.6.2.2).
-func Split(text string) []string {
+func split(text string) []string {
 	if text == "" {
 		return []string{""}
 	}

@@ -22,7 +22,7 @@ func TestSplit(t *testing.T) {
 	}{{0, []int{0}}, {255, []int{255}}, {256, []int{255, 1}}, {510, []int{255, 255}}, {511, []int{255, 255, 1}}} {
 		var got []int
 		text := strings.Repeat("a", tt.octets)
-		parts := Split(text)
+		parts := split(text)
 		for _, p := range parts {
 			got = append(got, len(p))
 		}

@@ -26,7 +26,7 @@ func Route53(w io.Writer, s *Set) error {
 				values = append(values, hclString(route53Value(&set.values[j])))
 			}
 			for _, text := range set.kept {
-				values = append(values, hclString(route53Text(Split(text))))
+				values = append(values, hclString(route53Text(split(text))))
 			}
 			block.add("records", "["+strings.Join(values, ", ")+"]")
 			block.write(b)

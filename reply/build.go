@@ -16,7 +16,7 @@ const maxExplained = 20
 // last reply.
 func Build(f *Facts, stage Stage, last bool, l *locale.Localizer) *report.ReplyDocument {
 	d := &report.ReplyDocument{
-		Lang: string(l.Lang), Form: string(f.Form), Results: report.Results(Evaluate(f), l), PatternsChecked: PatternsChecked,
+		Lang: string(l.Lang), Form: string(f.Form), Results: report.Results(evaluate(f), l), PatternsChecked: PatternsChecked,
 		Explanations: []report.Explanation{}, Messages: []report.SentMessage{},
 	}
 	var told []*Reply

@@ -65,7 +65,7 @@ func Explain(r *Reply, stage Stage) *Explanation {
 		e.take(networks[r.Network])
 		return e
 	}
-	if r.Malformed() || r.class() == 0 {
+	if r.malformed() || r.class() == 0 {
 		e.Words, e.Retry = "reply.malformed", RetryUnknown
 		e.openStage()
 		return e

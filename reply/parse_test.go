@@ -237,7 +237,7 @@ func TestManyLogins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range Evaluate(f) {
+	for _, r := range evaluate(f) {
 		if len(r.Causes) > 1 || len(r.Findings) > maxFindings {
 			t.Errorf("%s: %d causes, %d findings", r.Rule.ID, len(r.Causes), len(r.Findings))
 		}

@@ -121,13 +121,13 @@ func (l Line) String() string {
 	return s
 }
 
-// Malformed tells that the code is none of RFC 5321 §4.2: it begins with 2 to 5.
-func (r *Reply) Malformed() bool { return r.Code != 0 && (r.Code < 200 || r.Code > 599) }
+// malformed tells that the code is none of RFC 5321 §4.2: it begins with 2 to 5.
+func (r *Reply) malformed() bool { return r.Code != 0 && (r.Code < 200 || r.Code > 599) }
 
 // class is what decides: the first digit of the code, else that of the status.
 func (r *Reply) class() int {
 	switch {
-	case r.Code != 0 && !r.Malformed():
+	case r.Code != 0 && !r.malformed():
 		return r.Code / 100
 	case r.Code == 0:
 		return r.Enhanced.Class
@@ -135,8 +135,8 @@ func (r *Reply) class() int {
 	return 0
 }
 
-// Head is the codes as people name them: "550 5.7.26".
-func (r *Reply) Head() string {
+// head is the codes as people name them: "550 5.7.26".
+func (r *Reply) head() string {
 	switch {
 	case r.Code != 0 && r.Enhanced.Class != 0:
 		return fmt.Sprintf("%03d %s", r.Code, r.Enhanced)

@@ -12,8 +12,8 @@ type (
 	refs     = []check.Ref
 )
 
-// Rules judge Facts, in report order: the replies, then the session.
-var Rules = complete(codeRules, sessionRules)
+// rules judge Facts, in report order: the replies, then the session.
+var rules = complete(codeRules, sessionRules)
 
 func complete(groups ...[]rule) []rule {
 	rules := slices.Concat(groups...)
@@ -25,16 +25,16 @@ func complete(groups ...[]rule) []rule {
 
 // Metas lists the constant part of every rule, in report order.
 func Metas() []*check.Meta {
-	metas := make([]*check.Meta, len(Rules))
-	for i := range Rules {
-		metas[i] = &Rules[i].Meta
+	metas := make([]*check.Meta, len(rules))
+	for i := range rules {
+		metas[i] = &rules[i].Meta
 	}
 	return metas
 }
 
-// Evaluate runs every rule.
-func Evaluate(f *Facts) []check.Result {
-	results := check.Evaluate(Rules, f)
+// evaluate runs every rule.
+func evaluate(f *Facts) []check.Result {
+	results := check.Evaluate(rules, f)
 	check.Relate(results)
 	return results
 }

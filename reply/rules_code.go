@@ -50,7 +50,7 @@ var codeRules = []rule{
 					continue
 				}
 				fd := finding(rep.Line, rep.Lines[len(rep.Lines)-1].String(), check.Params{"Code": fmt.Sprintf("%03d", rep.Code), "First": rep.Code / 100})
-				if _, known := codes[rep.Code]; rep.Malformed() || rep.Code == 0 {
+				if _, known := codes[rep.Code]; rep.malformed() || rep.Code == 0 {
 					fd.Variant, fd.Fix.Verb = "malformed", "malformed"
 				} else if known {
 					continue
@@ -99,7 +99,7 @@ var codeRules = []rule{
 			refused := map[string]*Step{}
 			for _, st := range f.Session.Steps {
 				if first := refused[st.key]; first != nil {
-					out.report(finding(st.Line, st.Text, check.Params{"First": first.Line, "Command": cut(st.Text, 200), "Reply": first.Reply.Head()}))
+					out.report(finding(st.Line, st.Text, check.Params{"First": first.Line, "Command": cut(st.Text, 200), "Reply": first.Reply.head()}))
 					delete(refused, st.key)
 				}
 				switch {

@@ -11,7 +11,7 @@ import (
 // TestRules reads the section input; setup says session (a transcript), tls
 // (as --tls), raw, crlf (convert the line ends) and mixed (all but that many).
 func TestRules(t *testing.T) {
-	ruletest.Run(t, Rules, func(t *testing.T, c *ruletest.Case) *Facts {
+	ruletest.Run(t, rules, func(t *testing.T, c *ruletest.Case) *Facts {
 		text := c.Files["input"]
 		if c.Setup["crlf"] != "" {
 			text = strings.ReplaceAll(text, "\n", "\r\n")

@@ -19,7 +19,7 @@ func Compute(s State) Score {
 	}
 	out.Grade = noGrade
 	if out.Coverage >= leastMeasured {
-		out.Grade = GradeOf(out.Value)
+		out.Grade = gradeOf(out.Value)
 	}
 	for _, g := range Groups(s.Profile) {
 		out.Categories = append(out.Categories, category(g, s.Measures))
@@ -76,7 +76,7 @@ func (t sums) best() int {
 // opens: a DMARC look-up that failed may hide a domain without DMARC.
 func (t sums) worst(s State) int {
 	ceiling := t.ceiling
-	for _, row := range Caps(s.Profile) {
+	for _, row := range capsIn(s.Profile) {
 		if row.mayBeOpen(s) {
 			ceiling = min(ceiling, row.Max)
 		}
@@ -118,7 +118,7 @@ func openCaps(s State) []Cap {
 }
 
 func category(g Group, measures map[CheckID]Measure) Category {
-	out := Category{Name: g.Name, Weight: g.Weight()}
+	out := Category{Name: g.Name, Weight: g.weight()}
 	reached := 0
 	for _, c := range g.Checks {
 		line := Line{ID: c.ID, Weight: c.Weight}
@@ -140,18 +140,4 @@ func category(g Group, measures map[CheckID]Measure) Category {
 // points turns 28ths into points for people, to the hundredth.
 func points(in28ths int) float64 {
 	return math.Round(float64(in28ths)*100/float64(Full)) / 100
-}
-
-// Unmeasured lists the checks of the profile that were not measured, in the
-// order of the table, with what each weighs and why.
-func Unmeasured(s State) []Line {
-	var lines []Line
-	for _, g := range Groups(s.Profile) {
-		for _, l := range category(g, s.Measures).Checks {
-			if !l.Measured {
-				lines = append(lines, l)
-			}
-		}
-	}
-	return lines
 }

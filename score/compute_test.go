@@ -135,7 +135,4 @@ func TestCategories(t *testing.T) {
 	if transit.Points != 12 || transit.Measured != 14 || transit.Weight != 20 || transit.Checks[0].Cause.Code != cause.Code {
 		t.Errorf("transit: got %+v", transit)
 	}
-	if lines := Unmeasured(s); len(lines) != 1 || lines[0].ID != "transit-starttls" || lines[0].Weight != 6 {
-		t.Errorf("unmeasured: got %+v", lines)
-	}
 }

@@ -34,7 +34,7 @@ func WriteTableIn(w io.Writer, l *locale.Localizer) error {
 	row(&b, word("cap"), word("max"), word("profiles"))
 	row(&b, "---", "---:", "---")
 	for _, c := range capTable {
-		row(&b, CapName(l, c.ID), fmt.Sprint(c.Max), profileNames(l, c.Profiles))
+		row(&b, capName(l, c.ID), fmt.Sprint(c.Max), profileNames(l, c.Profiles))
 	}
 	_, err := w.Write(b.Bytes())
 	return err
@@ -47,12 +47,12 @@ func writeProfile(b *bytes.Buffer, l *locale.Localizer, p check.Profile) {
 	row(b, "---", "---", "---:", "---")
 	total := 0
 	for _, g := range Groups(p) {
-		name := fmt.Sprintf("**%s** %d", CategoryName(l, g.Name), g.Weight())
+		name := fmt.Sprintf("**%s** %d", categoryName(l, g.Name), g.weight())
 		for _, c := range g.Checks {
-			row(b, name, CheckName(l, c.ID), fmt.Sprint(c.Weight), l.Text("score.part."+string(c.ID), nil))
+			row(b, name, checkName(l, c.ID), fmt.Sprint(c.Weight), l.Text("score.part."+string(c.ID), nil))
 			name = ""
 		}
-		total += g.Weight()
+		total += g.weight()
 	}
 	row(b, "**"+word("total")+"**", "", fmt.Sprint(total), "")
 }
@@ -72,13 +72,13 @@ func row(b *bytes.Buffer, cells ...string) {
 	fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | "))
 }
 
-// CheckName is what reports call a check.
-func CheckName(l *locale.Localizer, id CheckID) string { return l.Text("score.check."+string(id), nil) }
+// checkName is what reports call a check.
+func checkName(l *locale.Localizer, id CheckID) string { return l.Text("score.check."+string(id), nil) }
 
-// CategoryName is what reports call a category.
-func CategoryName(l *locale.Localizer, name string) string {
+// categoryName is what reports call a category.
+func categoryName(l *locale.Localizer, name string) string {
 	return l.Text("score.category."+name, nil)
 }
 
-// CapName is what reports call the finding behind a cap.
-func CapName(l *locale.Localizer, id CapID) string { return l.Text("score.cap."+string(id), nil) }
+// capName is what reports call the finding behind a cap.
+func capName(l *locale.Localizer, id CapID) string { return l.Text("score.cap."+string(id), nil) }

@@ -12,8 +12,8 @@ type Group struct {
 	Checks []Check
 }
 
-// Weight is that of all the checks in the group.
-func (g Group) Weight() int {
+// weight is that of all the checks in the group.
+func (g Group) weight() int {
 	sum := 0
 	for _, c := range g.Checks {
 		sum += c.Weight
@@ -129,8 +129,8 @@ func Groups(p check.Profile) []Group {
 	return profileTable[check.ProfileMail]
 }
 
-// Caps are the caps that hold in a profile, lowest first.
-func Caps(p check.Profile) []CapRow {
+// capsIn are the caps that hold in a profile, lowest first.
+func capsIn(p check.Profile) []CapRow {
 	if p == check.ProfileUnknown {
 		p = check.ProfileMail
 	}
@@ -143,11 +143,8 @@ func Caps(p check.Profile) []CapRow {
 	return rows
 }
 
-// Grades are the letters, best first.
-func Grades() []GradeRow { return slices.Clone(gradeTable) }
-
-// GradeOf is the letter of a score that enough was measured for.
-func GradeOf(value int) string {
+// gradeOf is the letter of a score that enough was measured for.
+func gradeOf(value int) string {
 	for _, g := range gradeTable {
 		if value >= g.Least {
 			return g.Grade

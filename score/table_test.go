@@ -28,8 +28,8 @@ func TestWeights(t *testing.T) {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			b.WriteString(g.Name + " " + strconv.Itoa(g.Weight()))
-			sum += g.Weight()
+			b.WriteString(g.Name + " " + strconv.Itoa(g.weight()))
+			sum += g.weight()
 			for _, c := range g.Checks {
 				if c.Weight <= 0 || seen[c.ID] {
 					t.Errorf("%s: check %s has weight %d or stands twice", p, c.ID, c.Weight)
@@ -56,7 +56,7 @@ func TestGradeOf(t *testing.T) {
 		100: "A+", 95: "A+", 94: "A", 90: "A", 89: "B", 80: "B", 79: "C", 70: "C",
 		69: "D", 60: "D", 59: "E", 40: "E", 39: "F", 19: "F", 0: "F",
 	} {
-		if got := GradeOf(value); got != want {
+		if got := gradeOf(value); got != want {
 			t.Errorf("GradeOf(%d): got %s, want %s", value, got, want)
 		}
 	}

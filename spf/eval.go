@@ -204,7 +204,7 @@ func (e *evaluation) checkHost(domain at) Result {
 		if t.Kind != Include {
 			e.reach(depth, t.Text)
 		}
-		result = signed[t.Qualifier()]
+		result = signed[t.qualifier()]
 		if e.included == 0 {
 			e.out.Term = t.Text
 			if result == ResultFail {
@@ -238,7 +238,7 @@ func (e *evaluation) record(name dns.Name) (text string, result Result) {
 	}
 	found := 0
 	for i := range answer.Records {
-		if t := answer.Records[i].Text(); IsRecord(t) { // §3.3: strings joined without a space
+		if t := answer.Records[i].Text(); isRecord(t) { // §3.3: strings joined without a space
 			text = t
 			found++
 		}

@@ -81,7 +81,7 @@ func FuzzCheck(f *testing.F) {
 			return
 		}
 		for _, text := range []string{one, two} {
-			if !IsRecord(text) {
+			if !isRecord(text) {
 				continue
 			}
 			_, problems := Parse(text)

@@ -79,7 +79,7 @@ func (e *evaluation) match(depth int, t *Entry, domain at) (bool, Result) {
 	case All:
 		return true, ""
 	case IP4, IP6: // a client of the other family is in no such network
-		return t.Prefix().Contains(e.ip), ""
+		return t.prefix().Contains(e.ip), ""
 	}
 	if result := e.pay(depth, t); result != "" {
 		return false, result
@@ -123,7 +123,7 @@ func (e *evaluation) addressType() dns.Type {
 
 // covers compares the client with addresses under the lengths of an a or mx term (§5.3).
 func (e *evaluation) covers(t *Entry, records []dns.Record) bool {
-	bits, six := t.Lengths()
+	bits, six := t.lengths()
 	if !e.ip.Is4() {
 		bits = six
 	}

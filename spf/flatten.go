@@ -75,15 +75,15 @@ func (f *Facts) unlisted() (where, reason string) {
 			reason = string(t.Kind)
 		case t.Kind == Exp:
 			return
-		case t.entry.HasMacro():
+		case t.entry.hasMacro():
 			reason = "macro"
 		case t.Status == "none", t.Status == "permerror", t.Status == "loop":
 			reason = "broken"
 		case t.Status == "unknown", len(t.failed) > 0:
 			reason = "unknown"
-		case t.Kind == All && t.entry.Positive():
+		case t.Kind == All && t.entry.positive():
 			reason = "open"
-		case t.Kind != All && !t.entry.Positive(): // it keeps senders out that a later term lets in
+		case t.Kind != All && !t.entry.positive(): // it keeps senders out that a later term lets in
 			reason = "sign"
 		}
 		where = t.Term

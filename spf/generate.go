@@ -124,7 +124,7 @@ func (g *Generated) existing(texts []string) (terms, modifiers []string, all str
 			case Invalid:
 				g.add("gen-roundtrip", check.Error, check.Params{"Term": e.Text})
 			case All:
-				sign := string(e.Qualifier())
+				sign := string(e.qualifier())
 				if sign == "+" {
 					sign = "~"
 				}
@@ -232,9 +232,9 @@ func distinct(domain dns.Name, terms []string) []string {
 	signed := false
 	for _, t := range terms {
 		e, f := parseTerm(t)
-		signed = signed || f == nil && !e.Positive()
-		if f == nil && e.Positive() && (e.Kind == IP4 || e.Kind == IP6) {
-			nets = append(nets, e.Prefix())
+		signed = signed || f == nil && !e.positive()
+		if f == nil && e.positive() && (e.Kind == IP4 || e.Kind == IP6) {
+			nets = append(nets, e.prefix())
 		}
 	}
 	seen := map[string]bool{}
@@ -248,7 +248,7 @@ func distinct(domain dns.Name, terms []string) []string {
 		if f != nil || signed || e.Kind != IP4 && e.Kind != IP6 { // signs make the order matter
 			return false
 		}
-		p := e.Prefix()
+		p := e.prefix()
 		return slices.ContainsFunc(nets, func(q netip.Prefix) bool { return q.Bits() < p.Bits() && q.Contains(p.Addr()) })
 	})
 }

@@ -137,7 +137,7 @@ func (l *lookups) record(name dns.Name) {
 func (l *lookups) terms(owner dns.Name, rec *Record) {
 	for i := range rec.Terms {
 		e := &rec.Terms[i]
-		target := e.Target(owner)
+		target := e.target(owner)
 		if target == "" || !rec.live(i) {
 			continue
 		}
@@ -194,7 +194,7 @@ func registrable(name dns.Name) (reg, suffix dns.Name) {
 func recordTexts(l *dns.Lookup) (spf, others []string) {
 	spf, others = []string{}, []string{}
 	for _, rr := range l.Records() {
-		if text := rr.Text(); IsRecord(text) {
+		if text := rr.Text(); isRecord(text) {
 			spf = append(spf, text)
 		} else {
 			others = append(others, text)

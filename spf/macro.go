@@ -21,7 +21,7 @@ func (e *evaluation) target(t *Entry, domain at) at {
 		return domain
 	}
 	text := t.Domain
-	if t.HasMacro() {
+	if t.hasMacro() {
 		if !e.ascii {
 			if m, _ := scanMacros(text, false); strings.ContainsAny(m.letters, "ls") {
 				return at{text: text} // RFC 8616 §4: never matches

@@ -66,7 +66,7 @@ func (f *Facts) Mended() *Mended {
 	m.Valid = sound && firstFatal(problems) == nil
 	m.Limits = within && lookups <= MaxLookups && voids <= MaxVoids
 	if i := rec.First(All); i >= 0 {
-		m.All = rec.Terms[i].Qualifier()
+		m.All = rec.Terms[i].qualifier()
 	}
 	return m
 }

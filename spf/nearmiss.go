@@ -17,7 +17,7 @@ var nearVersion = regexp.MustCompile(`(?i)^((?:(?:txt|spf)\s*[:=]?\s*["']*)?(?:v
 // as SPF, where its faulty beginning ends, and what it should be. Texts
 // without an SPF term are spared: they may be tokens of a site verification.
 func nearMiss(text string) (fixed string, end int, ok bool) {
-	if len(text) > 4096 || IsRecord(text) {
+	if len(text) > 4096 || isRecord(text) {
 		return "", 0, false
 	}
 	trimmed := strings.TrimLeftFunc(text, func(r rune) bool {
@@ -103,7 +103,7 @@ func (f *Facts) gluedRecords() map[string][]glue {
 	found := map[string][]glue{}
 	for _, rr := range f.Lookup.Records() {
 		if text := rr.Text(); len(rr.Strings) > 1 && len(text) <= 65535 {
-			if at := glued(rr.Strings); len(at) > 0 && IsRecord(ungluedText(text, at)) {
+			if at := glued(rr.Strings); len(at) > 0 && isRecord(ungluedText(text, at)) {
 				found[text] = at
 			}
 		}

@@ -153,7 +153,7 @@ func (f *Facts) Outline() *Outline {
 
 func (t *Term) place() Place {
 	p := Place{Term: t.Term, Target: t.Target, Path: t.path()}
-	if t.entry.Kind.Queries() {
+	if t.entry.Kind.queries() {
 		p.Lookup = t.Running - t.Cost + 1
 	}
 	return p
@@ -200,10 +200,10 @@ func (o *Outline) limits(f *Facts) {
 
 // lets tells whether a match of the term itself can be a pass of the domain.
 func (t *Term) lets() bool {
-	if !t.entry.Positive() || t.Kind == Include || t.Status == "void" {
+	if !t.entry.positive() || t.Kind == Include || t.Status == "void" {
 		return false
 	}
-	return !slices.ContainsFunc(t.in.via, func(v *Term) bool { return v.Kind == Include && !v.entry.Positive() })
+	return !slices.ContainsFunc(t.in.via, func(v *Term) bool { return v.Kind == Include && !v.entry.positive() })
 }
 
 func (o *Outline) unknowns() {

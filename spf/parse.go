@@ -41,7 +41,7 @@ type parser struct {
 func Parse(text string) (*Record, []Problem) {
 	p := &parser{rec: &Record{Text: text, Terms: []Entry{}}}
 	start := 0
-	if IsRecord(text) {
+	if isRecord(text) {
 		start = len(Version)
 		p.rec.Version = text[:start]
 	} else {
@@ -220,13 +220,13 @@ func (p *parser) observe(e *Entry) {
 		p.observeUnknown(e, note)
 		return
 	}
-	if e.Kind == IP6 && e.Addr.Is4In6() && e.Prefix().Bits() >= 96 {
+	if e.Kind == IP6 && e.Addr.Is4In6() && e.prefix().Bits() >= 96 {
 		note("spf-ip6-mapped", "", mappedTerm(e), nil)
 	}
 	if e.Domain == "" {
 		return
 	}
-	if m, _ := scanMacros(e.Domain, false); e.HasMacro() {
+	if m, _ := scanMacros(e.Domain, false); e.hasMacro() {
 		if strings.Contains(m.letters, "p") {
 			note("spf-macro-p", "", "", nil)
 		}

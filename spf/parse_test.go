@@ -105,7 +105,7 @@ func TestParseTerms(t *testing.T) {
 	if diff := cmp.Diff(want, rec.Terms, cmpopts.IgnoreFields(Entry{}, "Span"), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Errorf("terms (-want +got):\n%s", diff)
 	}
-	if got := rec.Terms[1].Prefix(); got != netip.MustParsePrefix("5.6.7.0/24") {
+	if got := rec.Terms[1].prefix(); got != netip.MustParsePrefix("5.6.7.0/24") {
 		t.Errorf("Prefix: got %v, want the network without host bits", got)
 	}
 }
@@ -186,7 +186,7 @@ func FuzzParse(f *testing.F) {
 		}
 		nearMiss(text)
 		glued(strings.SplitAfter(text, "."))
-		if !IsRecord(text) || firstFatal(problems) != nil || len(rec.Terms) >= maxTerms {
+		if !isRecord(text) || firstFatal(problems) != nil || len(rec.Terms) >= maxTerms {
 			return
 		}
 		printed := rec.String()

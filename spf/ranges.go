@@ -72,13 +72,13 @@ func (r *ranges) addresses() Addresses {
 func (t *Term) networks() []netip.Prefix {
 	switch t.Kind {
 	case IP4, IP6:
-		p := t.entry.Prefix()
+		p := t.entry.prefix()
 		if p.Addr().Is4In6() { // §5: mapped clients are IPv4, so this never matches
 			return nil
 		}
 		return []netip.Prefix{p}
 	case A, MX:
-		four, six := t.entry.Lengths()
+		four, six := t.entry.lengths()
 		var nets []netip.Prefix
 		for _, a := range t.addrs {
 			bits := four
@@ -103,7 +103,7 @@ func (t *Term) networks() []netip.Prefix {
 func (n *node) own() *ranges {
 	r := &ranges{}
 	for i, t := range n.terms {
-		if t.entry.Positive() && t.Kind != All && n.rec.live(i) {
+		if t.entry.positive() && t.Kind != All && n.rec.live(i) {
 			r.add(t.networks()...)
 		}
 	}
@@ -121,7 +121,7 @@ func (n *node) passes() *ranges {
 // sources calls visit for every term of which a match is a pass.
 func (n *node) sources(visit func(*Term, []netip.Prefix)) {
 	for i, t := range n.terms {
-		if !t.entry.Positive() || !n.rec.live(i) {
+		if !t.entry.positive() || !n.rec.live(i) {
 			continue
 		}
 		visit(t, t.networks())
@@ -143,7 +143,7 @@ func (n *node) hiddenOpen() bool {
 
 // opens tells whether the record itself lets everyone pass.
 func (n *node) opens() bool {
-	if i := n.rec.First(All); i >= 0 && n.rec.Terms[i].Qualifier() == '+' {
+	if i := n.rec.First(All); i >= 0 && n.rec.Terms[i].qualifier() == '+' {
 		return true
 	}
 	return n.hiddenOpen()
@@ -152,7 +152,7 @@ func (n *node) opens() bool {
 // opensBelow is the path to a record below the term that lets everyone pass,
 // nil when there is none.
 func (t *Term) opensBelow() []*Term {
-	if t.child == nil || t.Kind == Include && !t.entry.Positive() {
+	if t.child == nil || t.Kind == Include && !t.entry.positive() {
 		return nil
 	}
 	if t.child.opens() {
@@ -209,7 +209,7 @@ func (n *node) closed() (closed, known bool) {
 		t := n.terms[0]
 		switch {
 		case t.Kind == All:
-			return t.entry.Qualifier() == '-', true
+			return t.entry.qualifier() == '-', true
 		case t.Kind == Redirect && t.child != nil:
 			n = t.child
 		default:

@@ -41,9 +41,9 @@ func (k Kind) Mechanism() bool {
 	return false
 }
 
-// Queries tells whether evaluating the term counts against the ten look-ups
+// queries tells whether evaluating the term counts against the ten look-ups
 // of §4.6.4.
-func (k Kind) Queries() bool {
+func (k Kind) queries() bool {
 	switch k {
 	case Include, A, MX, PTR, Exists, Redirect:
 		return true
@@ -72,27 +72,27 @@ type Entry struct {
 	Meant string
 }
 
-// Qualifier is the sign, '+' when none is written (§4.6.2).
-func (e *Entry) Qualifier() byte {
+// qualifier is the sign, '+' when none is written (§4.6.2).
+func (e *Entry) qualifier() byte {
 	if e.Sign == 0 {
 		return '+'
 	}
 	return e.Sign
 }
 
-// Positive tells whether a match is a pass.
-func (e *Entry) Positive() bool { return e.Kind.Mechanism() && e.Qualifier() == '+' }
+// positive tells whether a match is a pass.
+func (e *Entry) positive() bool { return e.Kind.Mechanism() && e.qualifier() == '+' }
 
-// HasMacro tells whether the domain-spec can only be known with a message in hand.
-func (e *Entry) HasMacro() bool { return strings.Contains(e.Domain, "%") }
+// hasMacro tells whether the domain-spec can only be known with a message in hand.
+func (e *Entry) hasMacro() bool { return strings.Contains(e.Domain, "%") }
 
-// Target is the name that the term asks for in a record of owner: its
+// target is the name that the term asks for in a record of owner: its
 // domain-spec, else the owner. It is "" for macros and for terms that ask nothing.
-func (e *Entry) Target(owner dns.Name) dns.Name {
+func (e *Entry) target(owner dns.Name) dns.Name {
 	switch {
-	case e.HasMacro():
+	case e.hasMacro():
 		return ""
-	case e.Domain != "" && (e.Kind.Queries() || e.Kind == Exp):
+	case e.Domain != "" && (e.Kind.queries() || e.Kind == Exp):
 		return dns.FromText(e.Domain)
 	case e.Kind == A || e.Kind == MX || e.Kind == PTR:
 		return owner
@@ -100,8 +100,8 @@ func (e *Entry) Target(owner dns.Name) dns.Name {
 	return ""
 }
 
-// Prefix is the range of an ip4 or ip6 term, host bits cleared as receivers do.
-func (e *Entry) Prefix() netip.Prefix {
+// prefix is the range of an ip4 or ip6 term, host bits cleared as receivers do.
+func (e *Entry) prefix() netip.Prefix {
 	bits := e.Bits4
 	if e.Kind == IP6 {
 		bits = e.Bits6
@@ -112,8 +112,8 @@ func (e *Entry) Prefix() netip.Prefix {
 	return netip.PrefixFrom(e.Addr, bits).Masked()
 }
 
-// Lengths are the prefix lengths of an a or mx term for each family (§5.3).
-func (e *Entry) Lengths() (ip4, ip6 int) {
+// lengths are the prefix lengths of an a or mx term for each family (§5.3).
+func (e *Entry) lengths() (ip4, ip6 int) {
 	ip4, ip6 = 32, 128
 	if e.Bits4 >= 0 {
 		ip4 = e.Bits4
@@ -224,9 +224,9 @@ func (r *Record) rewrite(change func(i int, e *Entry, text string) string) strin
 	return strings.Join(parts, " ")
 }
 
-// IsRecord is the version test of §4.5: "v=spf1" in any case, then a space or
+// isRecord is the version test of §4.5: "v=spf1" in any case, then a space or
 // the end. Texts that fail it are invisible to SPF.
-func IsRecord(text string) bool {
+func isRecord(text string) bool {
 	return len(text) >= len(Version) && strings.EqualFold(text[:len(Version)], Version) &&
 		(len(text) == len(Version) || text[len(Version)] == ' ')
 }

@@ -101,7 +101,7 @@ func scope(owner dns.Name, start int) string { return fmt.Sprintf("%s:%d", owner
 // replace is the fix that publishes new in place of the one record. There is
 // none when it would change nothing or let everyone pass.
 func (f *Facts) replace(verb, text string) *check.Fix {
-	if rec, _ := Parse(text); text == f.InForce().Text || rec.First(All) >= 0 && rec.Terms[rec.First(All)].Qualifier() == '+' {
+	if rec, _ := Parse(text); text == f.InForce().Text || rec.First(All) >= 0 && rec.Terms[rec.First(All)].qualifier() == '+' {
 		return nil
 	}
 	return f.change(verb, []string{f.InForce().Text}, []string{text})

@@ -171,7 +171,7 @@ func splitMissingSpace(f *Facts, r *check.Reporter) {
 		delete(glue, text)
 		found := f.about(check.Params{"Before": text[at[0].start:at[0].at], "After": text[at[0].at:at[0].end], "Count": len(at)})
 		found.Record, found.Span = text, &check.Span{Start: at[0].start, End: at[0].end}
-		if len(at) == 1 && f.InForce() != nil && IsRecord(text) {
+		if len(at) == 1 && f.InForce() != nil && isRecord(text) {
 			found.Scope = scope(f.Domain, at[0].start)
 		}
 		found.Fix = f.change("", []string{text}, []string{ungluedText(text, at)})

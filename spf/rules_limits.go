@@ -131,7 +131,7 @@ Keep at most two such terms.
 func (t *Tree) nth(n int) (at *Term) {
 	count := 0
 	t.each(func(term *Term) {
-		if term.entry.Kind.Queries() {
+		if term.entry.Kind.queries() {
 			if count++; count == n {
 				at = term
 			}
@@ -194,7 +194,7 @@ func costs(terms []*Term) []string {
 // brings it within the limit. Nothing that lets a sender pass is dropped.
 func (f *Facts) cheaper() *check.Fix {
 	again := map[int]bool{}
-	f.repeats(func(first, e *Entry) { again[e.Span.Start] = first.Qualifier() == e.Qualifier() })
+	f.repeats(func(first, e *Entry) { again[e.Span.Start] = first.qualifier() == e.qualifier() })
 	drop := func(t *Term) bool { return dead(t) || again[t.Start] }
 	left := f.Tree.Lookups
 	for _, t := range f.own() {

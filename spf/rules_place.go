@@ -127,7 +127,7 @@ func type99Only(f *Facts, r *check.Reporter) {
 // receivers could not use it or anyone would pass.
 func (f *Facts) publish(text string) *check.Fix {
 	rec, problems := Parse(text)
-	if i := rec.First(All); firstFatal(problems) != nil || i >= 0 && rec.Terms[i].Qualifier() == '+' || aliased(&f.Lookup) {
+	if i := rec.First(All); firstFatal(problems) != nil || i >= 0 && rec.Terms[i].qualifier() == '+' || aliased(&f.Lookup) {
 		return nil
 	}
 	return f.change("", []string{}, []string{text})
@@ -209,7 +209,7 @@ func wildcardRecord(f *Facts, r *check.Reporter) {
 	}
 	found := f.about(check.Params{"Name": f.places.random.Name.String()})
 	found.Subject, found.Record = "*."+f.Domain.String(), texts[0]
-	if rec, _ := Parse(texts[0]); len(texts) == 1 && len(rec.Terms) == 1 && rec.Terms[0].Kind == All && rec.Terms[0].Qualifier() == '-' {
+	if rec, _ := Parse(texts[0]); len(texts) == 1 && len(rec.Terms) == 1 && rec.Terms[0].Kind == All && rec.Terms[0].qualifier() == '-' {
 		found.Variant = "closed"
 	}
 	r.Report(found)
@@ -234,7 +234,7 @@ func viaCNAME(f *Facts, r *check.Reporter) {
 
 func ttlExtreme(f *Facts, r *check.Reporter) {
 	for _, rec := range f.Lookup.Records() {
-		if !IsRecord(rec.Text()) {
+		if !isRecord(rec.Text()) {
 			continue
 		}
 		params := check.Params{"TTL": int(rec.TTL), "Short": rec.TTL < shortTTL}

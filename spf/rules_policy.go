@@ -187,7 +187,7 @@ func (f *Facts) endWith(sign string) *check.Fix {
 func allPass(f *Facts, r *check.Reporter) {
 	rec := f.InForce()
 	i := rec.First(All)
-	if i < 0 || rec.Terms[i].Qualifier() != '+' {
+	if i < 0 || rec.Terms[i].qualifier() != '+' {
 		return
 	}
 	sign := "~"
@@ -202,7 +202,7 @@ func allPass(f *Facts, r *check.Reporter) {
 
 func passEveryoneHidden(f *Facts, r *check.Reporter) {
 	n := f.Tree.root
-	if i := n.rec.First(All); i >= 0 && n.rec.Terms[i].Qualifier() == '+' {
+	if i := n.rec.First(All); i >= 0 && n.rec.Terms[i].qualifier() == '+' {
 		return
 	}
 	if !n.hiddenOpen() {
@@ -213,7 +213,7 @@ func passEveryoneHidden(f *Facts, r *check.Reporter) {
 	var widest *Term
 	count := 0
 	for _, t := range f.own() {
-		if !t.entry.Positive() || t.Kind == All {
+		if !t.entry.positive() || t.Kind == All {
 			continue
 		}
 		one := &ranges{}
@@ -245,10 +245,10 @@ func includePassEveryone(f *Facts, r *check.Reporter) {
 // range: an exists without a macro, or addresses of which a and mx take much more.
 func (f *Facts) undecidedRanges(r *check.Reporter, which func(*Term) bool) {
 	f.Tree.each(func(t *Term) {
-		if len(t.failed) == 0 || !which(t) || !t.entry.Positive() {
+		if len(t.failed) == 0 || !which(t) || !t.entry.positive() {
 			return
 		}
-		four, six := t.entry.Lengths()
+		four, six := t.entry.lengths()
 		if t.Kind == Exists || (t.Kind == A || t.Kind == MX) && (four <= wide[4][2] || six <= wide[6][2]) {
 			r.Unknown(t.failed[0].Error)
 		}
@@ -268,7 +268,7 @@ func allNeutral(f *Facts, r *check.Reporter) {
 		f.undecided(r, Redirect)
 		return
 	}
-	if all == nil || all.Qualifier() != '?' {
+	if all == nil || all.qualifier() != '?' {
 		return
 	}
 	found := f.inRecord(at.span(), check.Params{"Term": at.Term, "Target": at.Target.String()})
@@ -330,7 +330,7 @@ func wideness(family, bits int) (variant string, isWide bool) {
 func ipRangeWide(f *Facts, r *check.Reporter) {
 	out := once(r)
 	for _, t := range f.own() {
-		if !t.entry.Positive() || t.Kind == All || t.Kind == Exists {
+		if !t.entry.positive() || t.Kind == All || t.Kind == Exists {
 			continue
 		}
 		worst, rank := check.Params(nil), 0
@@ -363,10 +363,10 @@ func ipRangeWide(f *Facts, r *check.Reporter) {
 func specialIP(f *Facts, r *check.Reporter) {
 	out := once(r)
 	block := func(t *Term) string {
-		if t.Kind != IP4 && t.Kind != IP6 || !t.entry.Positive() || t.entry.Addr.Is4In6() {
+		if t.Kind != IP4 && t.Kind != IP6 || !t.entry.positive() || t.entry.Addr.Is4In6() {
 			return ""
 		}
-		return special.BlockOf(t.entry.Prefix())
+		return special.BlockOf(t.entry.prefix())
 	}
 	for _, t := range f.own() {
 		if b := block(t); b != "" {
@@ -389,7 +389,7 @@ func ptr(f *Facts, r *check.Reporter) {
 func existsLiteral(f *Facts, r *check.Reporter) {
 	out := once(r)
 	for _, t := range f.own() {
-		if t.Kind != Exists || t.entry.HasMacro() || !t.entry.Positive() {
+		if t.Kind != Exists || t.entry.hasMacro() || !t.entry.positive() {
 			continue
 		}
 		found := f.at(t, nil)

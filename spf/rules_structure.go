@@ -288,9 +288,9 @@ func (f *Facts) repeats(visit func(first, again *Entry)) {
 func duplicateTerm(f *Facts, r *check.Reporter) {
 	out := once(r)
 	again := map[int]bool{}
-	f.repeats(func(first, e *Entry) { again[e.Span.Start] = first.Qualifier() == e.Qualifier() })
+	f.repeats(func(first, e *Entry) { again[e.Span.Start] = first.qualifier() == e.qualifier() })
 	f.repeats(func(first, e *Entry) {
-		if first.Qualifier() != e.Qualifier() {
+		if first.qualifier() != e.qualifier() {
 			return
 		}
 		span := e.Span
@@ -304,7 +304,7 @@ func duplicateTerm(f *Facts, r *check.Reporter) {
 func conflictingQualifier(f *Facts, r *check.Reporter) {
 	out := once(r)
 	f.repeats(func(first, e *Entry) {
-		if first.Qualifier() == e.Qualifier() {
+		if first.qualifier() == e.qualifier() {
 			return
 		}
 		span := e.Span
@@ -321,10 +321,10 @@ func ipOverlap(f *Facts, r *check.Reporter) {
 	terms := slices.DeleteFunc(f.own(), func(t *Term) bool { return t.Kind != IP4 && t.Kind != IP6 })
 	terms = terms[:min(len(terms), maxPairs)]
 	inside := func(t *Term) *Term {
-		p := t.entry.Prefix()
+		p := t.entry.prefix()
 		for _, o := range terms {
-			q := o.entry.Prefix()
-			if q.Bits() < p.Bits() && q.Contains(p.Addr()) && o.entry.Qualifier() == t.entry.Qualifier() {
+			q := o.entry.prefix()
+			if q.Bits() < p.Bits() && q.Contains(p.Addr()) && o.entry.qualifier() == t.entry.qualifier() {
 				return o
 			}
 		}
@@ -352,7 +352,7 @@ func ipHostBits(f *Facts, r *check.Reporter) {
 		if t.Kind != IP4 && t.Kind != IP6 {
 			continue
 		}
-		if p := t.entry.Prefix(); p.Addr() != t.entry.Addr {
+		if p := t.entry.prefix(); p.Addr() != t.entry.Addr {
 			out.report(f.at(t, check.Params{"Network": p.String(), "Address": t.entry.Addr.String()}))
 		}
 	}
@@ -361,7 +361,7 @@ func ipHostBits(f *Facts, r *check.Reporter) {
 func includeSign(f *Facts, r *check.Reporter) {
 	out := once(r)
 	for _, t := range f.own() {
-		if t.Kind == Include && !t.entry.Positive() {
+		if t.Kind == Include && !t.entry.positive() {
 			out.report(f.at(t, check.Params{"Sign": string(t.entry.Sign)}))
 		}
 	}

@@ -34,7 +34,7 @@ func (n *node) singles(list []netip.Addr, kinds ...Kind) ([]netip.Addr, error) {
 	var untold error
 	for _, t := range n.terms {
 		e := t.entry
-		if e == nil || t.Status == "ignored" || !t.Kind.Mechanism() || e.Qualifier() != '+' {
+		if e == nil || t.Status == "ignored" || !t.Kind.Mechanism() || e.qualifier() != '+' {
 			continue
 		}
 		for _, l := range t.failed {

@@ -197,7 +197,7 @@ func (f *Facts) All() (qualifier byte, known bool) {
 	if all == nil {
 		return 0, known
 	}
-	return all.Qualifier(), true
+	return all.qualifier(), true
 }
 
 // PassesEveryone tells whether any client gets a pass: +all, ranges that amount
@@ -323,7 +323,7 @@ func merge(domain dns.Name, texts []string) string {
 			term := e.Text
 			switch e.Kind {
 			case All:
-				if q := string(e.Qualifier()); all == "" || strings.Index(strictness, q) > strings.Index(strictness, all) {
+				if q := string(e.qualifier()); all == "" || strings.Index(strictness, q) > strings.Index(strictness, all) {
 					all = q
 				}
 				continue
@@ -369,7 +369,7 @@ func (e *Entry) key(domain dns.Name) string {
 	}
 	switch c.Kind {
 	case IP4, IP6:
-		return string(c.Sign) + c.Prefix().String()
+		return string(c.Sign) + c.prefix().String()
 	case A, MX, PTR:
 		if c.Domain == "" {
 			c.Domain = string(domain)

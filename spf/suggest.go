@@ -143,7 +143,7 @@ func suspicious(e *Entry) (meant, reason string) {
 
 // mappedTerm is the ip4 term that an ip6 term inside ::ffff:0:0/96 was meant to be.
 func mappedTerm(e *Entry) string {
-	p := netip.PrefixFrom(e.Addr.Unmap(), e.Prefix().Bits()-96).Masked()
+	p := netip.PrefixFrom(e.Addr.Unmap(), e.prefix().Bits()-96).Masked()
 	sign := ""
 	if e.Sign != 0 {
 		sign = string(e.Sign)

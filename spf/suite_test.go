@@ -52,7 +52,7 @@ func TestSuiteSyntax(t *testing.T) {
 		for name, test := range s.Tests {
 			result, single := test.Result.(string)
 			record := s.record(test.Mailfrom, test.Helo)
-			if !single || record == "" || !IsRecord(record) || elsewhere[name] != "" || result == "temperror" || result == "none" {
+			if !single || record == "" || !isRecord(record) || elsewhere[name] != "" || result == "temperror" || result == "none" {
 				continue
 			}
 			checked++

@@ -138,7 +138,7 @@ func (b *builder) node(owner dns.Name, rec *Record, problems []Problem, via []*T
 	defer func() { b.path = b.path[:len(b.path)-1] }()
 	for i := range rec.Terms {
 		e := &rec.Terms[i]
-		t := &Term{Term: e.Text, Kind: e.Kind, Start: e.Span.Start, Target: e.Target(owner), Status: "ok",
+		t := &Term{Term: e.Text, Kind: e.Kind, Start: e.Span.Start, Target: e.target(owner), Status: "ok",
 			Children: []*Term{}, entry: e, in: n}
 		n.terms = append(n.terms, t)
 		switch {
@@ -163,11 +163,11 @@ func (b *builder) node(owner dns.Name, rec *Record, problems []Problem, via []*T
 // term pays for one term and looks at its answers.
 func (b *builder) term(t *Term) {
 	before := b.tree.Lookups
-	if t.entry.Kind.Queries() {
+	if t.entry.Kind.queries() {
 		b.tree.Lookups++
 	}
 	switch {
-	case t.entry.HasMacro():
+	case t.entry.hasMacro():
 		t.Status = "macro"
 		b.tree.Open = b.tree.Open || t.Kind == Include || t.Kind == Redirect
 	case t.Target != "" && t.Target.Check() != nil && t.Kind != Include && t.Kind != Redirect:
@@ -185,7 +185,7 @@ func (b *builder) term(t *Term) {
 		b.asked(t, dns.TypeTXT)
 	}
 	t.Cost = b.tree.Lookups - before
-	if t.Status == "ok" && t.entry.Kind.Queries() && before >= MaxLookups {
+	if t.Status == "ok" && t.entry.Kind.queries() && before >= MaxLookups {
 		t.Status = "over-limit"
 	}
 }

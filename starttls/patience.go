@@ -8,8 +8,8 @@ import (
 	"github.com/postseal/postseal/dns"
 )
 
-// Patient are the long waits of a probe that is asked to be patient.
-func Patient() Timing {
+// patientTiming has the long waits of a probe that is asked to be patient.
+func patientTiming() Timing {
 	return Timing{
 		Connect: 10 * time.Second, Greeting: 65 * time.Second, Command: 20 * time.Second,
 		Handshake: 15 * time.Second, Quit: 5 * time.Second, Overall: 160 * time.Second,

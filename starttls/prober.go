@@ -57,7 +57,7 @@ type Config struct {
 
 	Level Level // of TLS handshakes; "": quick
 
-	// Patient has the long waits of Patient, unless Timing says otherwise, and
+	// Patient has the long waits of patientTiming, unless Timing says otherwise, and
 	// asks a busy or silent server again.
 	Patient bool
 	Sleep   func(context.Context, time.Duration) error // between tries and handshakes; nil: waits
@@ -123,7 +123,7 @@ type answered struct {
 // NewProber makes the prober of a run.
 func NewProber(c Config) *SMTPProber {
 	if c.Patient && c.Timing == (Timing{}) {
-		c.Timing = Patient()
+		c.Timing = patientTiming()
 	}
 	p := &SMTPProber{
 		dialer: c.Dialer, roots: c.Roots, helo: c.HELO, now: c.Now, tape: c.Tape, ports: c.Ports,

@@ -96,7 +96,7 @@ func Look(ctx context.Context, p *SMTPProber, host dns.Name, addrs []netip.Addr,
 			rest = append(rest, a)
 			continue
 		}
-		s := p.Test(ctx, Target{Host: host, Addr: a, Port: port}, tests)
+		s := p.test(ctx, Target{Host: host, Addr: a, Port: port}, tests)
 		made = s.reached(StepGreeted)
 		held = append(held, s)
 	}

@@ -35,7 +35,7 @@ const (
 	TestInjection   = "injection"
 )
 
-// Test is one test that was asked for, and how it went.
+// test is one test that was asked for, and how it went.
 type Test struct {
 	Name string `json:"name"`
 
@@ -53,9 +53,9 @@ type Test struct {
 	Reason string `json:"reason"`
 }
 
-// Test holds a session that also makes the tests, each at most once, and says
+// test holds a session that also makes the tests, each at most once, and says
 // in the session how they went. It is neither kept nor recorded.
-func (p *SMTPProber) Test(ctx context.Context, t Target, tests Tests) *Session {
+func (p *SMTPProber) test(ctx context.Context, t Target, tests Tests) *Session {
 	left := tests
 	out := p.measure(ctx, t, &left)
 	if left.Injection && out.reached(StepConnected) {

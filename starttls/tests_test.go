@@ -76,7 +76,7 @@ func testing587(t *testing.T, tests Tests, names string, answer func(string, boo
 	h := &heard{}
 	tc := &tls.Config{Certificates: []tls.Certificate{issue(t, ca, mx1, testNow.AddDate(0, 3, 0), names)}}
 	f := serve(t, h.talk(tc, answer))
-	s := prober(f, ca, 587).Test(t.Context(), Target{Host: mx1, Addr: netip.MustParseAddr("5.6.7.8"), Port: 587}, tests)
+	s := prober(f, ca, 587).test(t.Context(), Target{Host: mx1, Addr: netip.MustParseAddr("5.6.7.8"), Port: 587}, tests)
 	return s, h, f
 }
 
@@ -374,7 +374,7 @@ func TestSCRAMLogin(t *testing.T) {
 				}
 			}
 		})
-		s := prober(f, ca, 465).Test(t.Context(), Target{Host: mx1, Addr: netip.MustParseAddr("5.6.7.8"), Port: 465},
+		s := prober(f, ca, 465).test(t.Context(), Target{Host: mx1, Addr: netip.MustParseAddr("5.6.7.8"), Port: 465},
 			Tests{Login: &Login{User: "alice", Secret: password}})
 		got := s.test(TestLogin)
 		if got == nil || got.Outcome != tc.outcome || got.Reason != tc.reason || got.Command != tc.mechanism {
@@ -423,13 +423,13 @@ func TestInjectionTest(t *testing.T) {
 		f := serve(t, server(name == "vulnerable", name == "refuses"))
 		p := prober(f, ca, 25)
 		p.timing.Injection = quick.Command
-		s := p.Test(t.Context(), Target{Host: mx1, Addr: netip.MustParseAddr("5.6.7.8"), Port: 25}, Tests{Injection: true})
+		s := p.test(t.Context(), Target{Host: mx1, Addr: netip.MustParseAddr("5.6.7.8"), Port: 25}, Tests{Injection: true})
 		if got := s.test(TestInjection); got == nil || got.Outcome != want || f.conns.Load() != 2 {
 			t.Errorf("%s: got %+v over %d connections, want %s", name, got, f.conns.Load(), want)
 		}
 	}
 	f := serve(t, plain) // no STARTTLS: nothing to test
-	s := prober(f, ca, 25).Test(t.Context(), Target{Host: mx1, Addr: netip.MustParseAddr("5.6.7.8"), Port: 25}, Tests{Injection: true})
+	s := prober(f, ca, 25).test(t.Context(), Target{Host: mx1, Addr: netip.MustParseAddr("5.6.7.8"), Port: 25}, Tests{Injection: true})
 	if got := s.test(TestInjection); got == nil || got.Reason != "no-starttls" || f.conns.Load() != 1 {
 		t.Errorf("without STARTTLS: got %+v", got)
 	}

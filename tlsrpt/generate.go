@@ -25,10 +25,10 @@ func Generate(o Options) (string, []check.GenProblem, error) {
 	var problems, notices []check.GenProblem
 	seen := map[string]bool{}
 	for _, uri := range o.RUA {
-		text := Encode(asciiHost(strings.TrimSpace(uri)))
+		text := encode(asciiHost(strings.TrimSpace(uri)))
 		one, faults := Parse(string(version) + "; rua=" + text)
 		// A host is itself or an A-label: no percent-encoding makes it one.
-		if len(one.RUA) != 1 || !one.RUA[0].Usable() || hasFatal(faults) || !strings.Contains(strings.ToLower(text), one.RUA[0].Host.String()) {
+		if len(one.RUA) != 1 || !one.RUA[0].usable() || hasFatal(faults) || !strings.Contains(strings.ToLower(text), one.RUA[0].Host.String()) {
 			why := ""
 			if len(faults) > 0 {
 				why = faults[0].Rule
@@ -80,9 +80,9 @@ func asciiHost(uri string) string {
 	return "mailto:" + address[:at+1] + host.String()
 }
 
-// Encode percent-encodes what stands for something else in a record: comma,
+// encode percent-encodes what stands for something else in a record: comma,
 // exclamation mark and semicolon (RFC 8460 §3), and what is not ASCII.
-func Encode(uri string) string {
+func encode(uri string) string {
 	var b strings.Builder
 	for i := 0; i < len(uri); i++ {
 		c := uri[i]

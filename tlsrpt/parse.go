@@ -257,7 +257,7 @@ func (p *parser) duplicates() {
 	seen := map[string]bool{}
 	for i := range p.rec.RUA {
 		u := &p.rec.RUA[i]
-		if !u.Usable() {
+		if !u.usable() {
 			continue
 		}
 		key := u.normal()

@@ -65,7 +65,7 @@ func TestParse(t *testing.T) {
 			if c.text[u.Span.Start:u.Span.End] != u.Text {
 				t.Errorf("%s: span of %q is off", c.name, u.Text)
 			}
-			if u.Usable() {
+			if u.usable() {
 				usable = append(usable, u.Text)
 			}
 		}
@@ -130,7 +130,7 @@ func FuzzParse(f *testing.F) {
 		}
 		clean := &Record{Extensions: rec.Extensions}
 		for _, u := range rec.RUA {
-			if u.Usable() {
+			if u.usable() {
 				clean.RUA = append(clean.RUA, u)
 			}
 		}

@@ -45,8 +45,8 @@ type URI struct {
 	faulty bool
 }
 
-// Usable tells whether a reporter can use the URI.
-func (u *URI) Usable() bool { return !u.faulty && u.Host != "" }
+// usable tells whether a reporter can use the URI.
+func (u *URI) usable() bool { return !u.faulty && u.Host != "" }
 
 // Problem is one thing wrong with a record.
 type Problem = check.Problem

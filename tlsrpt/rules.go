@@ -33,7 +33,7 @@ learn it from people whose mail did not arrive, or not at all.
 			if len(f.Records)+len(f.NearMiss) > 0 {
 				return
 			}
-			finding := f.at(check.Params{"Domain": f.Domain.String(), "Name": RecordName(f.Domain).String()})
+			finding := f.at(check.Params{"Domain": f.Domain.String(), "Name": recordName(f.Domain).String()})
 			finding.Fix = f.change([]string{}, []string{string(version) + "; rua=mailto:tls-reports@" + f.Domain.String()})
 			r.Report(finding)
 		}),
@@ -72,7 +72,7 @@ when two services each ask you to add theirs. One record can name several destin
 		},
 		Applies: receives,
 		Run: overTXT(func(f *Facts, r *check.Reporter) {
-			tlsfields.Several(r, RecordName(f.Domain), f.Records, func() *check.Fix { return merged(f) })
+			tlsfields.Several(r, recordName(f.Domain), f.Records, func() *check.Fix { return merged(f) })
 		}),
 	},
 	{
@@ -150,7 +150,7 @@ report will ever come of it. A DNS panel that appends the domain a second time i
     after:  _smtp._tls.example.com. TXT "v=TLSRPTv1; rua=mailto:tls@example.com"`,
 		},
 		Applies: receives, Run: overTXT(func(f *Facts, r *check.Reporter) {
-			version.Misplaced(r, RecordName(f.Domain), f.Elsewhere)
+			version.Misplaced(r, recordName(f.Domain), f.Elsewhere)
 		}),
 	},
 	{
@@ -174,7 +174,7 @@ them instead, and the reports tell who sends you mail and from which addresses.
 			if f.unregistered {
 				finding.Variant = "unregistered"
 			}
-			finding.Fix = &check.Fix{Records: []check.RecordChange{{Name: RecordName(f.Domain).FQDN(), Type: "CNAME",
+			finding.Fix = &check.Fix{Records: []check.RecordChange{{Name: recordName(f.Domain).FQDN(), Type: "CNAME",
 				Old: []string{f.Lookup.Answer.Chain[0].FQDN()}, New: []string{}}}}
 			r.Report(finding)
 		}),
@@ -215,11 +215,11 @@ func problem(id string, fix func(*Facts) *check.Fix) func(*Facts, *check.Reporte
 
 // at is a finding about the record's name.
 func (f *Facts) at(params check.Params) check.Finding {
-	return check.Finding{Subject: RecordName(f.Domain).String(), Params: params, Record: f.Record}
+	return check.Finding{Subject: recordName(f.Domain).String(), Params: params, Record: f.Record}
 }
 
 func (f *Facts) change(old, new []string) *check.Fix {
-	return tlsfields.Change(RecordName(f.Domain), old, new)
+	return tlsfields.Change(recordName(f.Domain), old, new)
 }
 
 // rewrite publishes the usable URIs of the record, each once; nil where there
@@ -231,7 +231,7 @@ func rewrite(f *Facts) *check.Fix {
 		duplicate := slices.ContainsFunc(problems, func(p Problem) bool {
 			return p.Rule == "tlsrpt-rua-duplicate" && *p.Span == u.Span
 		})
-		if u.Usable() && !duplicate {
+		if u.usable() && !duplicate {
 			u.Text = withoutFields(u)
 			clean.RUA = append(clean.RUA, u)
 		}
@@ -258,7 +258,7 @@ func merged(f *Facts) *check.Fix {
 	for _, text := range f.Records {
 		rec, _ := Parse(text)
 		for _, u := range rec.RUA {
-			if u.Usable() && !seen[u.Text] {
+			if u.usable() && !seen[u.Text] {
 				seen[u.Text] = true
 				one.RUA = append(one.RUA, u)
 			}
@@ -279,7 +279,7 @@ func respelt(f *Facts, text string) *check.Fix {
 	}
 	list, _, _ := strings.Cut(strings.Trim(text[i+len("rua="):], `"' `), ";")
 	rec, problems := Parse(string(version) + "; rua=" + list)
-	if hasFatal(problems) || len(rec.RUA) == 0 || !rec.RUA[0].Usable() {
+	if hasFatal(problems) || len(rec.RUA) == 0 || !rec.RUA[0].usable() {
 		return nil
 	}
 	return f.change([]string{text}, []string{rec.String()})

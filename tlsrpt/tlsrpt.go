@@ -49,8 +49,8 @@ type Destination struct {
 // maxDestinations bounds the look-ups that a record full of URIs can cause.
 const maxDestinations = 8
 
-// RecordName is where the record of a domain lives.
-func RecordName(domain dns.Name) dns.Name { return domain.Child("_smtp._tls") }
+// recordName is where the record of a domain lives.
+func recordName(domain dns.Name) dns.Name { return domain.Child("_smtp._tls") }
 
 // Gather asks for the record and its destinations. A failed look-up is a fact;
 // the error is only that of a cancelled context.
@@ -59,7 +59,7 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name) (*Facts, error
 		Domain: domain, Records: []string{}, RUA: []string{}, NearMiss: []string{},
 		Elsewhere: []dns.Lookup{}, Destinations: []Destination{},
 	}
-	f.Lookup = dns.Ask(ctx, r, RecordName(domain), dns.TypeTXT)
+	f.Lookup = dns.Ask(ctx, r, recordName(domain), dns.TypeTXT)
 	found := version.In(&f.Lookup)
 	f.Records, f.NearMiss, f.Record = found.Records, found.NearMiss, found.Record
 	if f.Record != "" {
@@ -68,7 +68,7 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name) (*Facts, error
 		usable := 0
 		for _, u := range rec.RUA {
 			f.RUA = append(f.RUA, u.Text)
-			if u.Usable() {
+			if u.usable() {
 				usable++
 			}
 		}
@@ -87,7 +87,7 @@ func (f *Facts) askDestinations(ctx context.Context, r dns.Resolver, rec *Record
 	seen := map[key]bool{}
 	for _, u := range rec.RUA {
 		k := key{u.Scheme, u.Host}
-		if !u.Usable() || seen[k] || len(f.Destinations) == maxDestinations {
+		if !u.usable() || seen[k] || len(f.Destinations) == maxDestinations {
 			continue
 		}
 		seen[k] = true

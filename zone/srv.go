@@ -71,9 +71,9 @@ type Endpoint struct {
 	Port    uint16
 }
 
-// Endpoints are the hosts and ports that SRV records name, in the order of the
+// endpoints are the hosts and ports that SRV records name, in the order of the
 // services.
-func (s *SRV) Endpoints() []Endpoint {
+func (s *SRV) endpoints() []Endpoint {
 	var list []Endpoint
 	for _, v := range s.Services {
 		for _, rec := range v.offers() {
@@ -123,7 +123,7 @@ func (f *Facts) gatherSRV(ctx context.Context, r dns.Resolver, each func(*Target
 		wg.Go(func() { one.Lookup = dns.Ask(ctx, r, one.Lookup.Name, dns.TypeSRV) })
 	}
 	wg.Wait()
-	for _, e := range s.Endpoints() {
+	for _, e := range s.endpoints() {
 		if e.Host.Check() != nil || slices.ContainsFunc(s.Targets, func(t *Target) bool { return t.Host == e.Host }) {
 			continue
 		}
@@ -133,7 +133,7 @@ func (f *Facts) gatherSRV(ctx context.Context, r dns.Resolver, each func(*Target
 		}
 		t := &Target{Host: e.Host}
 		s.Targets = append(s.Targets, t)
-		for _, o := range s.Endpoints() {
+		for _, o := range s.endpoints() {
 			if o.Host == t.Host {
 				t.Endpoints = append(t.Endpoints, o)
 			}

@@ -154,6 +154,9 @@ func (f *netFlags) openWith(now func() time.Time, c clients) (*world, error) {
 	}
 	web := &dial.Dialer{AllowPrivate: f.allowPrivate, Redirects: c.redirects, Offline: f.offline || playing}
 	w.fetcher = mtasts.NewFetcher(web, c.roots, w.now, w.tape)
+	if f.smtp.patient {
+		w.fetcher.Limits = mtasts.PatientLimits
+	}
 	w.logos = bimi.NewFetcher(web, c.roots, w.now, w.tape)
 	w.auditor = &audit.Auditor{
 		Resolver: w.run, Fetcher: w.fetcher, Logos: w.logos, AllowPrivate: f.allowPrivate, Now: w.now,

@@ -79,8 +79,8 @@ type Row struct {
 	SPFChecks  []SPFCheck
 }
 
-// Aligned tells that the messages pass DMARC.
-func (r *Row) Aligned() bool { return r.DKIM || r.SPF }
+// aligned tells that the messages pass DMARC.
+func (r *Row) aligned() bool { return r.DKIM || r.SPF }
 
 // Reason is why the receiver did something else than the policy asks for.
 type Reason struct {
@@ -102,10 +102,10 @@ type SPFCheck struct {
 	Result string // a word of RFC 8601 §2.7.2, other, or ""
 }
 
-// Each gives the rows in the order of the report. It may be called more than
+// each gives the rows in the order of the report. It may be called more than
 // once, while the function that got the report from Walk runs. The row, and the
 // lists in it, are the callee's only until it returns.
-func (r *Report) Each(f func(*Row) error) error {
+func (r *Report) each(f func(*Row) error) error {
 	give := func(row *Row) error {
 		if row.HeaderFrom == "" {
 			row.HeaderFrom = r.Policy.Domain
@@ -123,9 +123,9 @@ func (r *Report) Each(f func(*Row) error) error {
 	return nil
 }
 
-// Mid is the middle of the reporting period: the day that its mail counts for,
+// mid is the middle of the reporting period: the day that its mail counts for,
 // also where a reporter's day is not that of UTC.
-func (r *Report) Mid() time.Time { return r.Begin.Add(r.End.Sub(r.Begin) / 2) }
+func (r *Report) mid() time.Time { return r.Begin.Add(r.End.Sub(r.Begin) / 2) }
 
 // Limits bound what a walk reads. The zero value of a field means its default.
 type Limits struct {
@@ -138,8 +138,8 @@ type Limits struct {
 	Rows       int   // of one report
 }
 
-// DefaultLimits leave room for the largest reports that receivers send.
-func DefaultLimits() Limits {
+// defaultLimits leave room for the largest reports that receivers send.
+func defaultLimits() Limits {
 	return Limits{
 		Files: 1_000_000, FileSize: 2 << 30, Message: 64 << 20, Parts: 10_000,
 		ReportSize: 512 << 20, Ratio: 200, Rows: 5_000_000,
@@ -147,7 +147,7 @@ func DefaultLimits() Limits {
 }
 
 func (l Limits) orDefault() Limits {
-	d := DefaultLimits()
+	d := defaultLimits()
 	for _, f := range []struct{ field, def *int }{{&l.Files, &d.Files}, {&l.Parts, &d.Parts}, {&l.Rows, &d.Rows}} {
 		if *f.field <= 0 {
 			*f.field = *f.def

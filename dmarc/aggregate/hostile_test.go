@@ -153,7 +153,7 @@ func TestHostile(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			path := write(t, "report", c.content)
 			var errs []string
-			stats, err := Walk(t.Context(), []string{path}, c.lim, func(r *Report) error {
+			stats, err := walk(t.Context(), []string{path}, c.lim, func(r *Report) error {
 				t.Errorf("a report of %s was handed over", r.Policy.Domain)
 				return nil
 			}, func(_ string, err error) { errs = append(errs, err.Error()) })
@@ -268,11 +268,11 @@ func TestManyRows(t *testing.T) {
 	}
 	path := write(t, "big.xml.gz", gzipped(func(w io.Writer) { writeRows(w, "big", rows) }))
 	n, largest := 0, uint64(0)
-	stats, err := Walk(t.Context(), []string{path}, Limits{}, func(r *Report) error {
+	stats, err := walk(t.Context(), []string{path}, Limits{}, func(r *Report) error {
 		if r.Rows != rows || r.Messages != int64(rows) || len(r.kept) != 0 {
 			t.Errorf("%d rows, %d messages, %d kept; want %d twice and none", r.Rows, r.Messages, len(r.kept), rows)
 		}
-		return r.Each(func(row *Row) error {
+		return r.each(func(row *Row) error {
 			if n++; n%(rows/4) == 0 {
 				var m runtime.MemStats
 				runtime.GC()
@@ -315,7 +315,7 @@ func TestFolders(t *testing.T) {
 	if skipped["loop"] == "" || skipped["nowhere"] == "" {
 		t.Errorf("skipped %v, want the loop and what is not there", skipped)
 	}
-	if _, err := Walk(t.Context(), []string{dir}, Limits{Files: 1}, func(*Report) error { return nil }, nil); err == nil {
+	if _, err := walk(t.Context(), []string{dir}, Limits{Files: 1}, func(*Report) error { return nil }, nil); err == nil {
 		t.Error("more files than allowed are no error")
 	}
 }
@@ -324,20 +324,20 @@ func TestFolders(t *testing.T) {
 func TestWalkStops(t *testing.T) {
 	dir := filepath.Join("testdata", "reports")
 	enough := errors.New("enough")
-	if _, err := Walk(t.Context(), []string{dir}, Limits{}, func(*Report) error { return enough }, nil); err != enough {
+	if _, err := walk(t.Context(), []string{dir}, Limits{}, func(*Report) error { return enough }, nil); err != enough {
 		t.Errorf("got %v, want the caller's error", err)
 	}
 	big := write(t, "big.xml", func(w io.Writer) { writeRows(w, "big", rowsKept+1) })
 	calls := 0
-	_, err := Walk(t.Context(), []string{big}, Limits{}, func(r *Report) error {
-		return r.Each(func(*Row) error { calls++; return enough })
+	_, err := walk(t.Context(), []string{big}, Limits{}, func(r *Report) error {
+		return r.each(func(*Row) error { calls++; return enough })
 	}, nil)
 	if err != enough || calls != 1 {
 		t.Errorf("got %v after %d rows, want the caller's error after one", err, calls)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Walk(ctx, []string{dir}, Limits{}, func(*Report) error { return nil }, nil); !errors.Is(err, context.Canceled) {
+	if _, err := walk(ctx, []string{dir}, Limits{}, func(*Report) error { return nil }, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's end", err)
 	}
 }
@@ -356,7 +356,7 @@ func FuzzRead(f *testing.F) {
 				t.Errorf("policy domain: %v", err)
 			}
 			rows, messages := 0, int64(0)
-			err := r.Each(func(row *Row) error {
+			err := r.each(func(row *Row) error {
 				rows++
 				messages += row.Count
 				if row.Count < 1 || row.HeaderFrom == "" || row.Addr.Is4In6() {

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"context"
 	"net/netip"
 	"path/filepath"
 	"testing"
@@ -14,9 +15,9 @@ import (
 func read(t *testing.T, lim Limits, paths ...string) (reports []*Report, rows map[string][]Row, skipped map[string]string, s Stats) {
 	t.Helper()
 	rows, skipped = map[string][]Row{}, map[string]string{}
-	s, err := Walk(t.Context(), paths, lim, func(r *Report) error {
+	s, err := walk(t.Context(), paths, lim, func(r *Report) error {
 		reports = append(reports, r)
-		return r.Each(func(row *Row) error {
+		return r.each(func(row *Row) error {
 			rows[r.ID] = append(rows[r.ID], row.clone())
 			return nil
 		})
@@ -86,4 +87,15 @@ func TestReadRFC7489(t *testing.T) {
 	if diff := cmp.Diff(want, rows["70133"], byValue); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
+}
+
+// walk reads the reports of all paths.
+func walk(ctx context.Context, paths []string, lim Limits, each func(*Report) error, bad func(source string, err error)) (Stats, error) {
+	w := &Walker{Limits: lim, Each: each, Bad: bad}
+	for _, p := range paths {
+		if err := w.Path(ctx, p); err != nil {
+			return w.Stats, err
+		}
+	}
+	return w.Stats, nil
 }

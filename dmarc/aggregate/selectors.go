@@ -34,7 +34,7 @@ var selectorName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0
 // Add takes what a report holds; it is made to be called by Walk.
 func (h *Harvest) Add(r *Report) error {
 	counted := map[string]bool{}
-	return r.Each(func(row *Row) error {
+	return r.each(func(row *Row) error {
 		h.row(r, row, counted)
 		return nil
 	})
@@ -61,7 +61,7 @@ func (h *Harvest) row(r *Report, row *Row, counted map[string]bool) {
 			counted[sig.Selector] = true
 			s.Reports++
 		}
-		if m := r.Mid(); m.After(s.Last) {
+		if m := r.mid(); m.After(s.Last) {
 			s.Last = m
 		}
 	}

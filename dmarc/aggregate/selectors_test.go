@@ -14,7 +14,7 @@ import (
 func TestSelectors(t *testing.T) {
 	dir := filepath.Join("testdata", "reports")
 	own, other := &Harvest{Domain: "example.com"}, &Harvest{Domain: "news.example.com"}
-	stats, err := Walk(t.Context(), []string{dir, dir}, Limits{}, func(r *Report) error {
+	stats, err := walk(t.Context(), []string{dir, dir}, Limits{}, func(r *Report) error {
 		return errors.Join(own.Add(r), other.Add(r))
 	}, nil)
 	if err != nil {

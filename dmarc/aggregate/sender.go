@@ -181,7 +181,7 @@ func (s *source) add(domain dns.Name, day int32, row *Row) {
 	if i, ok := slices.BinarySearch(s.days, day); !ok && len(s.days) < sourceDays {
 		s.days = slices.Insert(s.days, i, day)
 	}
-	if row.Aligned() {
+	if row.aligned() {
 		return
 	}
 	if row.Disposition == "quarantine" || row.Disposition == "reject" {

@@ -163,7 +163,7 @@ func NewBuilder(o Options) *Builder {
 
 // Add adds a report; it is made to be called by Walk.
 func (b *Builder) Add(r *Report) error {
-	mid := r.Mid()
+	mid := r.mid()
 	if !b.opts.Since.IsZero() && mid.Before(b.opts.Since) || !b.opts.Until.IsZero() && !mid.Before(b.opts.Until.AddDate(0, 0, 1)) {
 		return nil
 	}
@@ -189,7 +189,7 @@ func (b *Builder) Add(r *Report) error {
 	}
 	day := int32(mid.Unix() / 86400)
 	counted, rows := map[string]bool{}, 0
-	err := r.Each(func(row *Row) error {
+	err := r.each(func(row *Row) error {
 		if b.opts.Domain != "" && !row.HeaderFrom.IsUnder(b.opts.Domain) {
 			return nil
 		}

@@ -273,7 +273,7 @@ func TestCorpus(t *testing.T) {
 			f.Close()
 		}
 	}
-	stats, err := Walk(t.Context(), []string{files}, Limits{}, b.Add, func(source string, err error) { t.Errorf("%s: %v", source, err) })
+	stats, err := walk(t.Context(), []string{files}, Limits{}, b.Add, func(source string, err error) { t.Errorf("%s: %v", source, err) })
 	if err != nil || stats.Reports != reporters*days {
 		t.Fatalf("%+v, %v; want %d reports", stats, err, reporters*days)
 	}
@@ -313,7 +313,7 @@ func BenchmarkReports(b *testing.B) {
 	b.Run("small", func(b *testing.B) {
 		for b.Loop() {
 			sum := NewBuilder(Options{})
-			if _, err := Walk(b.Context(), []string{path}, Limits{}, sum.Add, nil); err != nil {
+			if _, err := walk(b.Context(), []string{path}, Limits{}, sum.Add, nil); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -327,7 +327,7 @@ func BenchmarkReports(b *testing.B) {
 		b.SetBytes(info.Size())
 		for b.Loop() {
 			sum := NewBuilder(Options{})
-			if _, err := Walk(b.Context(), []string{big}, Limits{}, sum.Add, nil); err != nil {
+			if _, err := walk(b.Context(), []string{big}, Limits{}, sum.Add, nil); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -12,29 +12,17 @@ import (
 	"github.com/postseal/postseal/internal/reportfiles"
 )
 
-// Walk reads every report in the files and folders, in the order given and
-// within a folder by name, and calls each for one after the other. Folders are
-// read with what is below them; links to folders inside are not followed,
-// hidden files are left alone. What a file holds is told from its first octets:
-// XML, gzip, zip, a mail message or an mbox.
+// Walker reads every report of several places, in the order given and within a
+// folder by name, and calls Each for one after the other. Folders are read with
+// what is below them; links to folders inside are not followed, hidden files
+// are left alone. What a file holds is told from its first octets: XML, gzip,
+// zip, a mail message or an mbox.
 //
 // A report that came before (same organisation, ID, domain and begin) is
-// counted and not handed over again. What cannot be read is told to bad and
-// skipped; bad may be nil. An error of each ends the walk and comes back as it
-// is; apart from that Walk only fails when the context ends or there are more
-// files than lim allows.
-func Walk(ctx context.Context, paths []string, lim Limits, each func(*Report) error, bad func(source string, err error)) (Stats, error) {
-	w := &Walker{Limits: lim, Each: each, Bad: bad}
-	for _, p := range paths {
-		if err := w.Path(ctx, p); err != nil {
-			return w.Stats, err
-		}
-	}
-	return w.Stats, nil
-}
-
-// Walker reads reports from several places, each report once. Walk is the short
-// way to use it.
+// counted and not handed over again. What cannot be read is told to Bad and
+// skipped; Bad may be nil. An error of Each ends the walk and comes back as it
+// is; apart from that a walk only fails when the context ends or there are more
+// files than Limits allows.
 type Walker struct {
 	Limits Limits
 	Each   func(*Report) error

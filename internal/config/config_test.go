@@ -52,7 +52,7 @@ ignore:
 `
 
 func TestParse(t *testing.T) {
-	c, err := Parse([]byte(whole), "p.yaml", opts)
+	c, err := parse([]byte(whole), "p.yaml", opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestMistakes(t *testing.T) {
 		"score of a domain": {"domains:\n  - {domain: a.example, min-score: 101}\n", []string{`p.yaml:2: min-score must be at most 100`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := Parse([]byte(tt.text), "p.yaml", opts)
+			c, err := parse([]byte(tt.text), "p.yaml", opts)
 			if c != nil || err == nil {
 				t.Fatalf("read as %+v", c)
 			}
@@ -179,7 +179,7 @@ func TestSchema(t *testing.T) {
 		if err := validate(good); err != nil {
 			t.Errorf("%v\n%s", err, good)
 		}
-		if _, err := Parse([]byte(good), "p", opts); err != nil {
+		if _, err := parse([]byte(good), "p", opts); err != nil {
 			t.Errorf("%v\n%s", err, good)
 		}
 	}
@@ -254,12 +254,12 @@ func TestFindStrange(t *testing.T) {
 
 // TestParseSecondDocument: settings in it would look as if they were in force.
 func TestParseSecondDocument(t *testing.T) {
-	_, err := Parse([]byte("domains: [example.com]\n---\nfail-on: none\n"), "p.yaml", opts)
+	_, err := parse([]byte("domains: [example.com]\n---\nfail-on: none\n"), "p.yaml", opts)
 	if err == nil || !strings.HasPrefix(err.Error(), "p.yaml:") || !strings.Contains(err.Error(), "second document") {
 		t.Errorf("got %v", err)
 	}
 	for _, one := range []string{"", "# nothing\n", "---\nfail-on: none\n", "fail-on: none\n...\n"} {
-		if _, err := Parse([]byte(one), "p.yaml", opts); err != nil {
+		if _, err := parse([]byte(one), "p.yaml", opts); err != nil {
 			t.Errorf("%q: %v", one, err)
 		}
 	}

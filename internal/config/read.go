@@ -77,11 +77,11 @@ func Load(path string, opts Options) (*Config, error) {
 	if len(data) > maxFile {
 		return nil, &Error{path, 0, fmt.Sprintf("is larger than %d MiB", maxFile>>20)}
 	}
-	return Parse(data, path, opts)
+	return parse(data, path, opts)
 }
 
-// Parse reads a file's text.
-func Parse(data []byte, path string, opts Options) (*Config, error) {
+// parse reads a file's text.
+func parse(data []byte, path string, opts Options) (*Config, error) {
 	doc, err := yamlx.ParseOne(data)
 	if e, ok := errors.AsType[*yamlx.SyntaxError](err); ok {
 		return nil, &Error{path, e.Line, e.Text}

@@ -1,25 +1,17 @@
 package lab
 
 import (
-	"strings"
-
 	"github.com/postseal/postseal/check"
 )
 
 // Domain is a domain of the lab and what an audit must find there.
 type Domain struct {
 	Name      string
-	Title     string // what kind of domain it is, a few English words; TitleID in both languages
+	Title     string // what kind of domain it is, a few English words
 	Profile   check.Profile
 	Selectors []string // DKIM selectors to give to the audit
 	Expect    []string // rules with a finding of warning or error; each must be there
 	Grade     string   // of its score; "" where nothing is promised
-}
-
-// TitleID is the message that has the title of a domain of the demo.
-func (d Domain) TitleID() string {
-	label, _, _ := strings.Cut(d.Name, ".")
-	return "lab.title." + label
 }
 
 // Domains are those of the demo, best first.

@@ -23,7 +23,6 @@ import (
 
 	"github.com/postseal/postseal/dns"
 	"github.com/postseal/postseal/internal/dial"
-	"github.com/postseal/postseal/internal/locale"
 	"github.com/postseal/postseal/internal/special"
 )
 
@@ -399,16 +398,4 @@ func TestStop(t *testing.T) {
 		t.Errorf("the connection ended with %v", err)
 	}
 	l.Close() // waits for the close that the context began
-}
-
-func TestTitles(t *testing.T) {
-	l := start(t, Options{})
-	for _, d := range l.Domains() {
-		if got := locale.Must(locale.English).Text(d.TitleID(), nil); got != d.Title {
-			t.Errorf("%s: English title is %q, want %q", d.Name, got, d.Title)
-		}
-		if _, ok := locale.Must(locale.Portuguese).Lookup(d.TitleID(), nil); !ok {
-			t.Errorf("%s has no Portuguese title", d.Name)
-		}
-	}
 }

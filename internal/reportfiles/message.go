@@ -52,7 +52,7 @@ func (w *Walker) part(ctx context.Context, name string, h textproto.MIMEHeader, 
 	if f.parts++; f.parts > w.lim.Parts {
 		if f.parts == w.lim.Parts+1 {
 			f.reports++
-			w.bad(name, TooMuch("the message has more than %d parts", w.lim.Parts))
+			w.bad(name, tooMuch("the message has more than %d parts", w.lim.Parts))
 		}
 		return nil
 	}
@@ -69,7 +69,7 @@ func (w *Walker) part(ctx context.Context, name string, h textproto.MIMEHeader, 
 	}
 	if kind == "message/rfc822" {
 		if f.reports++; depth >= maxNesting {
-			w.bad(source, TooMuch("messages are nested deeper than %d", maxNesting))
+			w.bad(source, tooMuch("messages are nested deeper than %d", maxNesting))
 			return nil
 		}
 		return w.message(ctx, source, bytes.NewReader(b), depth+1)
@@ -100,7 +100,7 @@ func (w *Walker) part(ctx context.Context, name string, h textproto.MIMEHeader, 
 func (w *Walker) parts(ctx context.Context, name, boundary string, body io.Reader, depth int, f *found) error {
 	if depth >= maxNesting || boundary == "" {
 		f.reports++
-		err := TooMuch("messages are nested deeper than %d", maxNesting)
+		err := tooMuch("messages are nested deeper than %d", maxNesting)
 		if boundary == "" {
 			err = errors.New("a multipart has no boundary")
 		}
@@ -183,7 +183,7 @@ func (w *Walker) mbox(ctx context.Context, name string, r io.Reader) error {
 		case n == 0:
 			return nil
 		case big:
-			w.bad(source, TooMuch("the message is larger than %d octets", w.lim.Message))
+			w.bad(source, tooMuch("the message is larger than %d octets", w.lim.Message))
 			return nil
 		}
 		w.left = w.lim.Unpacked

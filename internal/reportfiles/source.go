@@ -88,7 +88,7 @@ func (w *Walker) source(ctx context.Context, name string, r io.ReaderAt, size in
 		return w.mbox(ctx, name, all())
 	case isMessage:
 		if size > w.lim.Message {
-			w.bad(name, TooMuch("the message is larger than %d octets", w.lim.Message))
+			w.bad(name, tooMuch("the message is larger than %d octets", w.lim.Message))
 			return nil
 		}
 		return w.message(ctx, name, all(), depth)
@@ -110,7 +110,7 @@ func (w *Walker) zip(ctx context.Context, name string, r io.ReaderAt, size int64
 		w.bad(name, fmt.Errorf("zip: %s", strings.TrimPrefix(err.Error(), "zip: ")))
 		return nil
 	case len(z.File) > w.lim.Parts:
-		w.bad(name, TooMuch("the archive has more than %d entries", w.lim.Parts))
+		w.bad(name, tooMuch("the archive has more than %d entries", w.lim.Parts))
 		return nil
 	}
 	found := false
@@ -152,7 +152,7 @@ func (m *meter) ReadAt(p []byte, off int64) (int, error) {
 	if m.left >= 0 {
 		if m.left -= int64(len(p)); m.left < 0 {
 			m.left = 0
-			return 0, TooMuch("the list of its entries is larger than %d MiB", maxDirectory>>20)
+			return 0, tooMuch("the list of its entries is larger than %d MiB", maxDirectory>>20)
 		}
 	}
 	return m.r.ReadAt(p, off)
@@ -205,9 +205,9 @@ func (b *bound) Read(p []byte) (int, error) {
 	*b.left -= int64(n)
 	switch {
 	case *b.left < 0:
-		return 0, TooMuch("it unpacks to more than %d octets", b.lim.Unpacked)
+		return 0, tooMuch("it unpacks to more than %d octets", b.lim.Unpacked)
 	case b.read > ratioFree && b.read/b.packed > b.lim.Ratio:
-		return 0, TooMuch("it unpacks to more than %d times its size", b.lim.Ratio)
+		return 0, tooMuch("it unpacks to more than %d times its size", b.lim.Ratio)
 	}
 	return n, err
 }

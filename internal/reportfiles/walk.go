@@ -121,7 +121,7 @@ const maxFolders = 64
 
 func (w *Walker) folder(ctx context.Context, path string, depth int) error {
 	if depth > maxFolders {
-		w.bad(path, TooMuch("folders are nested deeper than %d", maxFolders))
+		w.bad(path, tooMuch("folders are nested deeper than %d", maxFolders))
 		return nil
 	}
 	entries, err := os.ReadDir(path)
@@ -173,7 +173,7 @@ func (w *Walker) file(ctx context.Context, path string, info fs.FileInfo) error 
 		w.bad(path, errors.New("it is not a regular file"))
 		return nil
 	case info.Size() > w.lim.FileSize:
-		w.bad(path, TooMuch("it is larger than %d octets", w.lim.FileSize))
+		w.bad(path, tooMuch("it is larger than %d octets", w.lim.FileSize))
 		return nil
 	}
 	f, err := os.Open(path)
@@ -197,15 +197,15 @@ func (w *Walker) Reader(ctx context.Context, name string, r io.Reader) error {
 		w.bad(name, err)
 		return nil
 	case int64(len(b)) > w.lim.Message:
-		w.bad(name, TooMuch("it is larger than %d octets", w.lim.Message))
+		w.bad(name, tooMuch("it is larger than %d octets", w.lim.Message))
 		return nil
 	}
 	w.left = w.lim.Unpacked
 	return w.source(ctx, name, bytes.NewReader(b), int64(len(b)), 0)
 }
 
-// TooMuch is an error that says which limit was exceeded.
-func TooMuch(format string, args ...any) error { return fmt.Errorf(format, args...) }
+// tooMuch is an error that says which limit was exceeded.
+func tooMuch(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
 // clip keeps the beginning of a name that nobody should write long.
 func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxName)], "\uFFFD") }

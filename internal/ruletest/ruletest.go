@@ -78,7 +78,7 @@ func Run[F any](t *testing.T, rules []check.Rule[F], gather func(*testing.T, *Ca
 				words(t, &r)
 			}
 			check.Relate(results)
-			got := Format(results)
+			got := format(results)
 			want := clean(c.Files["want"])
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("findings of %s (-want +got):\n%s", path, diff)
@@ -97,7 +97,7 @@ func Run[F any](t *testing.T, rules []check.Rule[F], gather func(*testing.T, *Ca
 			t.Errorf("no case passes %s", id)
 		}
 	}
-	Metas(t, rules)
+	metas(t, rules)
 }
 
 // words holds each finding to having its words, all parameters filled, in each language.
@@ -130,8 +130,8 @@ func words(t *testing.T, r *check.Result) {
 	}
 }
 
-// Metas holds the constant part of rules to the rules for rules.
-func Metas[F any](t *testing.T, rules []check.Rule[F]) {
+// metas holds the constant part of rules to the rules for rules.
+func metas[F any](t *testing.T, rules []check.Rule[F]) {
 	seen := map[string]bool{}
 	for i := range rules {
 		m := &rules[i].Meta
@@ -176,9 +176,9 @@ func hasVariantMessage(l *locale.Localizer, m *check.Meta) bool {
 	return false
 }
 
-// Format lists results as the want section does, sorted by rule; consequences
+// format lists results as the want section does, sorted by rule; consequences
 // stand below their finding.
-func Format(results []check.Result) []string {
+func format(results []check.Result) []string {
 	var blocks []string
 	for i := range results {
 		r := &results[i]

@@ -23,7 +23,7 @@ func (v Version) In(l *dns.Lookup) Published {
 		text := rec.Text()
 		if _, ok := v.Candidate(text); ok {
 			p.Records = append(p.Records, text)
-		} else if v.NearMiss(text) {
+		} else if v.nearMiss(text) {
 			p.NearMiss = append(p.NearMiss, text)
 		}
 	}

@@ -28,9 +28,9 @@ func (v Version) Candidate(text string) (spaced, ok bool) {
 	return trimmed != rest, strings.HasPrefix(trimmed, ";")
 }
 
-// NearMiss tells whether text that is no candidate was clearly meant to be one:
+// nearMiss tells whether text that is no candidate was clearly meant to be one:
 // it begins like the version in any case and spacing, or has it further in.
-func (v Version) NearMiss(text string) bool {
+func (v Version) nearMiss(text string) bool {
 	_, word, _ := strings.Cut(string(v), "=")
 	stem := strings.TrimRight(word, "v0123456789")
 	like := regexp.MustCompile(`(?i)^\s*v\s*=\s*` + stem)
@@ -48,9 +48,6 @@ type Field struct {
 	// name outside the grammar. At most one is set.
 	Empty, NoEquals, Space, BadName bool
 }
-
-// Broken tells whether the field has a fault of form.
-func (f *Field) Broken() bool { return f.Empty || f.NoEquals || f.Space || f.BadName }
 
 // Fields splits the text of a candidate. tail is the white space after the last
 // field when no semicolon follows it, which the grammar has no place for; nil

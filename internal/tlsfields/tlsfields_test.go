@@ -27,7 +27,7 @@ func TestCandidate(t *testing.T) {
 		if spaced != c.spaced || ok != c.ok {
 			t.Errorf("Candidate(%q) = %v, %v, want %v, %v", c.text, spaced, ok, c.spaced, c.ok)
 		}
-		if got := v.NearMiss(c.text); got != c.nearly {
+		if got := v.nearMiss(c.text); got != c.nearly {
 			t.Errorf("NearMiss(%q) = %v, want %v", c.text, got, c.nearly)
 		}
 	}

@@ -164,9 +164,9 @@ func (c *count) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Parse reads one report. What is wrong with it is an error: it counts whole or
+// parse reads one report. What is wrong with it is an error: it counts whole or
 // not at all.
-func Parse(b []byte) (*Report, error) {
+func parse(b []byte) (*Report, error) {
 	var w wire
 	if err := json.Unmarshal(bytes.TrimPrefix(b, bom), &w); err != nil {
 		if e, ok := errors.AsType[*json.SyntaxError](err); ok {

@@ -132,7 +132,7 @@ func read(s *reportfiles.Source) (*Report, error) {
 	if err != nil {
 		return nil, reportfiles.UnpackError(err)
 	}
-	return Parse(b)
+	return parse(b)
 }
 
 // key is what makes a report the same as another.

@@ -82,7 +82,7 @@ func TestRead(t *testing.T) {
 // TestLenient reads what reporters are known to write otherwise: mx-host as a
 // string (erratum 6241), numbers in quotes, words in capitals, null.
 func TestLenient(t *testing.T) {
-	r, err := Parse([]byte(`{"organization-name": null, "date-range": {"start-datetime": "2026-11-01T00:00:00", "end-datetime": "2026-11-02T00:00:00+02:00"},
+	r, err := parse([]byte(`{"organization-name": null, "date-range": {"start-datetime": "2026-11-01T00:00:00", "end-datetime": "2026-11-02T00:00:00+02:00"},
 	  "policies": [{"policy": {"policy-type": "STS", "policy-domain": "example.com.", "mx-host": "mx1.example.com"},
 	    "summary": {"total-successful-session-count": "12", "total-failure-session-count": null},
 	    "failure-details": [{"result-type": "Brand New", "failed-session-count": 1, "sending-mta-ip": "nonsense", "receiving-mx-hostname": ""}]}]}`))
