@@ -2,13 +2,13 @@ package report
 
 import "net/url"
 
-// rulePage is where a rule is documented.
-func rulePage(id string) string { return rulesHomepage + url.PathEscape(id) + ".md" }
+// RulePage is where a rule is documented.
+func RulePage(id string) string { return rulesHomepage + url.PathEscape(id) + ".md" }
 
-// hyperlink makes text a link on a terminal that knows OSC 8: such a terminal
+// Hyperlink makes text a link on a terminal that knows OSC 8: such a terminal
 // shows the text and opens the address, others may print the address raw. The
 // caller knows which it is.
-func hyperlink(address, text string) string {
+func Hyperlink(address, text string) string {
 	return "\x1b]8;;" + address + "\x1b\\" + text + "\x1b]8;;\x1b\\"
 }
 
@@ -16,7 +16,7 @@ func hyperlink(address, text string) string {
 func (p *textPrinter) rule(id string) string {
 	shown := p.tone("muted", id)
 	if p.opts.Links {
-		return hyperlink(rulePage(id), shown)
+		return Hyperlink(RulePage(id), shown)
 	}
 	return shown
 }
