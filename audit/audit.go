@@ -281,15 +281,7 @@ func (a *Auditor) gather(ctx context.Context, r dns.Resolver, req Request) (*Fac
 		return err
 	})
 	g.Go(func() (err error) {
-		select {
-		case <-mxDone:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		if f.MX == nil {
-			return ctx.Err()
-		}
-		f.DANE, err = dane.Gather(ctx, r, req.Domain, f.MX.Lookup, f.MX.Names())
+		f.DANE, err = gatherDANE(ctx, r, f, mxDone)
 		return err
 	})
 	err := g.Wait()

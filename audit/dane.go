@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -8,8 +9,27 @@ import (
 	"github.com/postseal/postseal/check"
 	"github.com/postseal/postseal/dane"
 	"github.com/postseal/postseal/dns"
+	"github.com/postseal/postseal/mx"
 	"github.com/postseal/postseal/starttls"
 )
+
+// gatherDANE asks for MX itself, which the cache answers, to run beside the
+// look-ups of the hosts' addresses instead of after them. A domain without MX
+// records is its own host if it has an address, which package mx finds out.
+func gatherDANE(ctx context.Context, r dns.Resolver, f *Facts, mxDone <-chan struct{}) (*dane.Facts, error) {
+	mail := dns.Ask(ctx, r, f.Domain, dns.TypeMX)
+	if mail.Found() {
+		return dane.Gather(ctx, r, f.Domain, mail, mx.NamesOf(&mail))
+	}
+	select {
+	case <-mxDone:
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil || f.MX == nil {
+		return nil, ctx.Err()
+	}
+	return dane.Gather(ctx, r, f.Domain, f.MX.Lookup, f.MX.Names())
+}
 
 // daneMatches tells whether the host is bound by secure TLSA records under a
 // secure MX answer, and every measured certificate is one that they name

@@ -108,8 +108,12 @@ func gather(ctx context.Context, r dns.Resolver, f *Facts, hosts []dns.Name) (*F
 	}
 	_ = g.Wait() // no goroutine above returns an error
 	for _, h := range f.Hosts {
-		h.followAlias(ctx, r, f.owner)
+		g.Go(func() error {
+			h.followAlias(ctx, r, f.owner)
+			return nil
+		})
 	}
+	_ = g.Wait()
 	f.selfTest(ctx, r)
 	f.SecureMX = f.security(&f.MX)
 	for _, h := range f.Hosts {

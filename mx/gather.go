@@ -49,19 +49,37 @@ func Gather(ctx context.Context, r dns.Resolver, domain dns.Name, opts Options) 
 
 // takeRecords makes the hosts of the MX records: by preference, each name once.
 func (f *Facts) takeRecords() {
-	records := slices.Clone(f.Lookup.Records())
-	slices.SortStableFunc(records, func(a, b dns.Record) int { return cmp.Compare(a.Pref, b.Pref) })
-	f.Null = len(records) == 1 && records[0].Host == dns.Root // RFC 7505 §3
-	seen := map[dns.Name]bool{dns.Root: true, "": true}
-	for _, rec := range records {
-		if seen[rec.Host] {
-			continue
-		}
-		seen[rec.Host] = true
+	f.Null = len(f.Lookup.Records()) == 1 && f.Lookup.Records()[0].Host == dns.Root // RFC 7505 §3
+	for _, rec := range inOrder(&f.Lookup) {
 		f.Hosts = append(f.Hosts, &Host{
 			Name: rec.Host, Preference: rec.Pref, Addresses: []Address{}, Over: len(f.Hosts) >= maxHosts,
 		})
 	}
+}
+
+// inOrder are the records of an MX answer by preference, each host once and
+// without the root, which is none.
+func inOrder(l *dns.Lookup) []dns.Record {
+	records := slices.Clone(l.Records())
+	slices.SortStableFunc(records, func(a, b dns.Record) int { return cmp.Compare(a.Pref, b.Pref) })
+	seen := map[dns.Name]bool{dns.Root: true, "": true}
+	return slices.DeleteFunc(records, func(rec dns.Record) bool {
+		again := seen[rec.Host]
+		seen[rec.Host] = true
+		return again
+	})
+}
+
+// NamesOf are the hosts of an MX answer as Facts.Names has them, for whoever
+// cannot wait for their addresses.
+func NamesOf(l *dns.Lookup) []dns.Name {
+	names := []dns.Name{}
+	for _, rec := range inOrder(l) {
+		if len(names) < maxHosts {
+			names = append(names, rec.Host)
+		}
+	}
+	return names
 }
 
 func (h *Host) gather(ctx context.Context, r dns.Resolver, domain dns.Name, opts Options) {

@@ -12,10 +12,12 @@ import (
 // services are where mail programs look for submission and mailboxes, with the
 // port that everybody else expects (RFC 6186 §3, RFC 8314 §5.1).
 var services = []struct {
-	name string
-	port uint16
+	name       string
+	port       uint16
+	submission bool
 }{
-	{"_submissions", 465}, {"_submission", 587}, {"_imaps", 993}, {"_imap", 143}, {"_pop3s", 995}, {"_pop3", 110},
+	{"_submissions", 465, true}, {"_submission", 587, true},
+	{"_imaps", 993, false}, {"_imap", 143, false}, {"_pop3s", 995, false}, {"_pop3", 110, false},
 }
 
 // maxTargets bounds the hosts of all services whose addresses are looked up.
@@ -24,7 +26,7 @@ const maxTargets = 10
 // SRV is what the domain tells mail programs.
 type SRV struct {
 	// Node is SRV at _tcp: where that name does not exist, nothing stands below
-	// it (RFC 8020) and no service was asked for.
+	// it (RFC 8020) and no further service was asked for.
 	Node     dns.Lookup `json:"node"`
 	Services []*Service `json:"services"`
 	Targets  []*Target  `json:"targets"` // the hosts named, each once
@@ -49,6 +51,8 @@ type Target struct {
 	AAAA dns.Lookup `json:"aaaa"`
 
 	Endpoints []Endpoint `json:"-"` // that name it
+
+	asked bool
 }
 
 // Addresses are those found of the host.
@@ -73,9 +77,9 @@ type Endpoint struct {
 
 // endpoints are the hosts and ports that SRV records name, in the order of the
 // services.
-func (s *SRV) endpoints() []Endpoint {
+func endpoints(services []*Service) []Endpoint {
 	var list []Endpoint
-	for _, v := range s.Services {
+	for _, v := range services {
 		for _, rec := range v.offers() {
 			e := Endpoint{Service: v.Name, Host: rec.Host, Port: rec.SRV.Port}
 			if !slices.Contains(list, e) {
@@ -109,35 +113,64 @@ func (f *Facts) gatherSRV(ctx context.Context, r dns.Resolver, each func(*Target
 	s := &f.SRV
 	s.Services, s.Targets = []*Service{}, []*Target{}
 	tcp := f.Domain.Child("_tcp")
-	s.Node = dns.Ask(ctx, r, tcp, dns.TypeSRV)
-	// An alias's end that does not exist says nothing of names below the alias.
-	none := s.Node.State == dns.StateNXDomain && len(s.Node.Answer.Chain) == 0
 	var wg sync.WaitGroup
+	wg.Go(func() { s.Node = dns.Ask(ctx, r, tcp, dns.TypeSRV) })
 	for _, v := range services {
 		one := &Service{Name: v.name, Port: v.port, Lookup: dns.Lookup{Name: tcp.Child(v.name), Type: dns.TypeSRV}}
 		s.Services = append(s.Services, one)
-		if none {
-			one.Lookup.State, one.Lookup.Answer = dns.StateNXDomain, s.Node.Answer
-			continue
+		// The hosts of these are probed, and a session is long: it must not wait
+		// for word of the node above.
+		if v.submission {
+			wg.Go(func() { one.Lookup = dns.Ask(ctx, r, one.Lookup.Name, dns.TypeSRV) })
 		}
-		wg.Go(func() { one.Lookup = dns.Ask(ctx, r, one.Lookup.Name, dns.TypeSRV) })
 	}
 	wg.Wait()
-	for _, e := range s.endpoints() {
-		if e.Host.Check() != nil || slices.ContainsFunc(s.Targets, func(t *Target) bool { return t.Host == e.Host }) {
+	// An alias's end that does not exist says nothing of names below the alias.
+	none := s.Node.State == dns.StateNXDomain && len(s.Node.Answer.Chain) == 0 && len(endpoints(s.Services)) == 0
+	var rest sync.WaitGroup
+	var submission []*Service
+	for i, one := range s.Services {
+		switch {
+		case none:
+			one.Lookup.State, one.Lookup.Answer, one.Lookup.Error = dns.StateNXDomain, s.Node.Answer, nil
+		case services[i].submission:
+			submission = append(submission, one)
+		default:
+			rest.Go(func() { one.Lookup = dns.Ask(ctx, r, one.Lookup.Name, dns.TypeSRV) })
+		}
+	}
+	s.gatherTargets(ctx, r, submission, &wg, each)
+	rest.Wait()
+	wg.Wait() // whoever was told of a host has read what leads there
+	s.gatherTargets(ctx, r, s.Services, &wg, each)
+	wg.Wait()
+}
+
+// gatherTargets looks up the hosts that the services name, but for those that
+// are known by now.
+func (s *SRV) gatherTargets(ctx context.Context, r dns.Resolver, services []*Service, wg *sync.WaitGroup, each func(*Target)) {
+	s.Over = 0
+	for _, e := range endpoints(services) {
+		if e.Host.Check() != nil {
+			continue
+		}
+		if i := slices.IndexFunc(s.Targets, func(t *Target) bool { return t.Host == e.Host }); i >= 0 {
+			if t := s.Targets[i]; !slices.Contains(t.Endpoints, e) {
+				t.Endpoints = append(t.Endpoints, e)
+			}
 			continue
 		}
 		if len(s.Targets) == maxTargets {
 			s.Over++
 			continue
 		}
-		t := &Target{Host: e.Host}
-		s.Targets = append(s.Targets, t)
-		for _, o := range s.endpoints() {
-			if o.Host == t.Host {
-				t.Endpoints = append(t.Endpoints, o)
-			}
+		s.Targets = append(s.Targets, &Target{Host: e.Host, Endpoints: []Endpoint{e}})
+	}
+	for _, t := range s.Targets {
+		if t.asked {
+			continue
 		}
+		t.asked = true
 		wg.Go(func() {
 			var both sync.WaitGroup
 			both.Go(func() { t.A = dns.Ask(ctx, r, t.Host, dns.TypeA) })
@@ -148,5 +181,4 @@ func (f *Facts) gatherSRV(ctx context.Context, r dns.Resolver, each func(*Target
 			}
 		})
 	}
-	wg.Wait()
 }

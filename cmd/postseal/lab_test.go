@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -116,21 +117,36 @@ func climb(t *testing.T, rep *report.Report) {
 	}
 }
 
-// TestOneAudit holds a warm audit of a domain with mail hosts over slow links to
-// the critical path of the exchange: two rounds of DNS, six of SMTP.
+// TestOneAudit holds audits of domains with one, two and five mail hosts over
+// slow links to the critical path of the exchange: two rounds of DNS, six of
+// SMTP. How many rounds there are is counted exactly in package audit, by
+// TestRounds; here the sockets are real, and so is the work between the rounds.
+// One and a half times the path is a loose bound, and the best of several tries
+// is held to it: the machine may be busy with other tests, and the servers' work
+// is done on it too. What is to be had is in docs/benchmarks.md.
 func TestOneAudit(t *testing.T) {
-	const delay = 20 * time.Millisecond
+	const delay, bound, tries = 20 * time.Millisecond, 1.5, 8
 	l := startLab(t, lab.Options{DNSDelay: delay, SMTPDelay: delay})
-	domain := []lab.Domain{l.Domains()[0]}
-	auditLab(t, l, domain) // the code is warm, not the cache: each run has its own
-	rep := auditLab(t, l, domain)[0]
-	if n := rep.Network; n.DNSQueries == 0 || float64(n.DNSPackets) > 1.05*float64(n.DNSQueries) {
-		t.Errorf("got %d packets for %d distinct questions, want at most 1.05 each", n.DNSPackets, n.DNSQueries)
+	for _, d := range l.Measured() {
+		best := math.Inf(1)
+		for range tries {
+			rep, took, err := auditFar(t.Context(), l, d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := rep.Network; n.DNSQueries == 0 || float64(n.DNSPackets) > 1.05*float64(n.DNSQueries) {
+				t.Errorf("%s: got %d packets for %d distinct questions, want at most 1.05 each", d.Name, n.DNSPackets, n.DNSQueries)
+			}
+			if rep.Score.Grade != d.Grade || rep.Score.Value != 100 {
+				t.Errorf("%s: over slow links it scores %d (%s): something was cut short", d.Name, rep.Score.Value, rep.Score.Grade)
+			}
+			if best = min(best, float64(took)/float64(8*delay)); best <= bound {
+				break
+			}
+		}
+		if best > bound {
+			t.Errorf("%s: the fastest of %d audits took %.2f × (2r + 6R), want at most %.1f", d.Name, tries, best, bound)
+		}
+		t.Logf("%s: %.2f × (2r + 6R)", d.Name, best)
 	}
-	bound := 8 * delay
-	if rep.Score.Value != 100 {
-		t.Errorf("over slow links the perfect domain scores %d: something was cut short", rep.Score.Value)
-	}
-	t.Logf("%d ms, %.2f × (2r + 6R); %d packets for %d questions", rep.DurationMS,
-		float64(rep.DurationMS)/float64(bound.Milliseconds()), rep.Network.DNSPackets, rep.Network.DNSQueries)
 }

@@ -23,6 +23,9 @@ type Dialer struct {
 	Redirects    []Redirect // first match wins
 	Offline      bool       // nothing may be dialled at all
 
+	// Open makes the connection to an address that may be dialled; nil: over TCP.
+	Open func(context.Context, netip.AddrPort) (net.Conn, error)
+
 	opened atomic.Int64
 }
 
@@ -127,6 +130,9 @@ func (d *Dialer) Dial(ctx context.Context, host string, to netip.AddrPort) (net.
 		dest = to
 	}
 	d.opened.Add(1)
+	if d.Open != nil {
+		return d.Open(ctx, dest)
+	}
 	var nd net.Dialer
 	return nd.DialContext(ctx, "tcp", dest.String())
 }

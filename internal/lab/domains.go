@@ -38,6 +38,17 @@ func (l *Lab) Domains() []Domain {
 	}
 }
 
+// Measured are domains to measure the time of an audit on, with one, two and
+// five mail hosts; nothing is wrong with any of them.
+func (l *Lab) Measured() []Domain {
+	selectors := []string{"s1", "s2"}
+	return []Domain{
+		{Name: "cutter.example", Title: "one mail host", Profile: check.ProfileMail, Selectors: selectors, Grade: "A+"},
+		l.Domains()[0],
+		{Name: "flotilla.example", Title: "five mail hosts, SPF three includes deep", Profile: check.ProfileMail, Selectors: selectors, Grade: "A+"},
+	}
+}
+
 // Corners are domains for tests, each with one odd server. They publish
 // neither SPF nor DMARC: Expect names only what the odd server must lead to.
 func (l *Lab) Corners() []Domain {

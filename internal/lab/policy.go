@@ -28,6 +28,8 @@ const goodPolicy = "version: STSv1\nmode: enforce\nmx: mx.good.corner.example\nm
 // zones are not listed and have no address either.
 var policyHosts = []policyHost{
 	{domain: "lighthouse.example", cert: certGood, policy: "version: STSv1\nmode: enforce\nmx: mx1.lighthouse.example\nmx: mx2.lighthouse.example\nmax_age: 2419200\n"},
+	{domain: "cutter.example", cert: certGood, policy: "version: STSv1\nmode: enforce\nmx: mx1.cutter.example\nmax_age: 2419200\n"},
+	{domain: "flotilla.example", cert: certGood, policy: "version: STSv1\nmode: enforce\nmx: *.flotilla.example\nmax_age: 2419200\n"},
 	{domain: "rusty-gears.example", cert: certGood, policy: "version: STSv1\nmode: enforce\nmx: mx1.rusty-gears.example\nmx: mx2.rusty-gears.example\nmax_age: 604800\n"},
 	{domain: "sts-missing.corner.example", cert: certGood},
 	{domain: "sts-redirect.corner.example", cert: certGood, redirect: "https://www.corner.example/mta-sts.txt"},

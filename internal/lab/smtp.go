@@ -44,6 +44,12 @@ var (
 var mailHosts = []mailHost{
 	{name: "mx1.lighthouse.example", ports: everything, cert: certGood},
 	{name: "mx2.lighthouse.example", ports: everything, cert: certGood},
+	{name: "mx1.cutter.example", ports: everything, cert: certGood},
+	{name: "mx1.flotilla.example", ports: mxOnly, cert: certGood},
+	{name: "mx2.flotilla.example", ports: mxOnly, cert: certGood},
+	{name: "mx3.flotilla.example", ports: mxOnly, cert: certGood},
+	{name: "mx4.flotilla.example", ports: mxOnly, cert: certGood},
+	{name: "mx5.flotilla.example", ports: mxOnly, cert: certGood},
 	{name: "mx.mailhive.example", ports: mxOnly, cert: certGood},
 	{name: "mx1.rusty-gears.example", ports: []uint16{25, 587}, cert: certExpired, authInTheClear: true},
 	{name: "mx2.rusty-gears.example", ports: mxOnly},
