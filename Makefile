@@ -44,6 +44,7 @@ generated: ## check that generated files are what the rules give
 .PHONY: race
 race:
 	$(GO) test -race ./...
+	$(GO) test -count 1 -run 'TestOneAudit$$' ./cmd/postseal
 
 .PHONY: e2e
 e2e: ## the built binary against real servers, in a network namespace (needs root)

@@ -200,7 +200,7 @@ const Hidden = "(a private key, not repeated here)"
 // HoldsPrivateKey tells whether a text that somebody published is or holds a
 // private key. Reports must not spread it further.
 func HoldsPrivateKey(text string) bool {
-	_, problems := ParseKey(text)
+	_, problems := parseKey(text, true) // whose factors they are is another question
 	return isSecret(problems)
 }
 

@@ -257,6 +257,8 @@ func TestPolicyHosts(t *testing.T) {
 	}
 	want := []string{
 		"lighthouse.example: 200 OK; text/plain; version: STSv1",
+		"cutter.example: 200 OK; text/plain; version: STSv1",
+		"flotilla.example: 200 OK; text/plain; version: STSv1",
 		"rusty-gears.example: 200 OK; text/plain; version: STSv1",
 		"sts-missing.corner.example: 404 Not Found; text/plain; charset=utf-8; 404 page not found",
 		`sts-redirect.corner.example: 301 Moved Permanently; text/html; charset=utf-8; <a href="https://www.corner.example/mta-sts.txt">Moved Permanently</a>.`,
@@ -268,8 +270,8 @@ func TestPolicyHosts(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("policies (-want +got):\n%s", diff)
 	}
-	if s := l.Stats(); s.HTTPSRequests != 6 {
-		t.Errorf("got %d HTTPS requests, want 6", s.HTTPSRequests)
+	if s := l.Stats(); s.HTTPSRequests != 8 {
+		t.Errorf("got %d HTTPS requests, want 8", s.HTTPSRequests)
 	}
 }
 
