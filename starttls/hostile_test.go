@@ -66,14 +66,18 @@ var wantOutcome = map[string]outcome{
 	// Nobody trusts the issuer; what it costs to find that out is bounded by x509 and by maxModulus.
 	hostile.BigIssuer:     {status: "ok", step: StepEHLOTLS, starttls: "offered", check: verdict("untrusted")},
 	hostile.CloseAtOnce:   {status: "temporary", step: StepConnected},
+	hostile.CloseGreeting: {status: "temporary", step: StepConnected},
 	hostile.CloseGreeted:  {status: "temporary", step: StepGreeted},
 	hostile.CloseEHLO:     {status: "temporary", step: StepGreeted},
 	hostile.CloseHalfway:  {status: "temporary", step: StepGreeted},
 	hostile.CloseSTARTTLS: {status: "temporary", step: StepEHLO},
 	hostile.CloseReady:    {status: "ok", step: StepEHLO, starttls: "offered", rule: "starttls-handshake-failed", conns: 3},
 	hostile.CloseHello:    {status: "ok", step: StepEHLO, starttls: "offered", rule: "starttls-handshake-failed", conns: 3},
+	hostile.CloseHalfTLS:  {status: "ok", step: StepEHLO, starttls: "offered", rule: "starttls-handshake-failed", conns: 3},
 	hostile.CloseInside:   {status: "temporary", step: StepTLS, starttls: "offered"},
 	hostile.CloseEHLOTLS:  {status: "temporary", step: StepTLS, starttls: "offered"},
+	hostile.CloseHalfEHLO: {status: "temporary", step: StepTLS, starttls: "offered"},
+	hostile.CloseQUIT:     {status: "ok", step: StepEHLOTLS, starttls: "offered"}, // all that matters was said before
 	hostile.ResetEHLO:     {status: "temporary", step: StepGreeted},
 }
 
@@ -143,6 +147,64 @@ func TestHostileHosts(t *testing.T) {
 			}
 			judged(t, s, want.rule)
 		})
+	}
+}
+
+// TestClosingAtTests: a server that hangs up at a command of a test ends that
+// test, and no rule takes the broken connection for an answer.
+func TestClosingAtTests(t *testing.T) {
+	tests := Tests{Recipient: "postmaster@example.com", RelayFrom: "a@example.net", RelayTo: "b@example.org"}
+	for _, tc := range []struct {
+		at        string
+		nth       int // of these commands
+		recipient string
+		relay     string
+	}{
+		{"MAIL", 1, "ended", "not-run"},
+		{"RCPT", 1, "ended", "not-run"},
+		{"RSET", 1, "refused", "not-run"},
+		{"MAIL", 2, "refused", "ended"},
+		{"RCPT", 2, "refused", "ended"},
+		{"RSET", 2, "refused", "refused"},
+	} {
+		f := serve(t, func(_ *fake, c net.Conn) {
+			io.WriteString(c, hi)
+			count := map[string]int{}
+			for r := bufio.NewReader(c); ; {
+				line, err := r.ReadString('\n')
+				if err != nil {
+					return
+				}
+				verb, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+				if count[verb]++; verb == tc.at && count[verb] == tc.nth || verb == "DATA" {
+					return
+				}
+				if verb == "RCPT" {
+					io.WriteString(c, "550 5.1.1 no\r\n")
+				} else {
+					io.WriteString(c, "250 mx1\r\n")
+				}
+			}
+		})
+		s := prober(f, nil, 25).test(t.Context(), Target{Host: mx1, Addr: ip("5.6.7.8"), Port: 25}, tests)
+		for name, want := range map[string]string{TestRecipient: tc.recipient, TestRelay: tc.relay} {
+			if got := s.test(name); got == nil || got.Outcome != want {
+				t.Errorf("closing at %s %d: %s: got %+v, want %s", tc.at, tc.nth, name, got, want)
+			}
+		}
+		if len(s.Tests) != 2 || s.Status != "temporary" || f.conns.Load() != 1 {
+			t.Errorf("closing at %s %d: got %d tests, %s, %d connections", tc.at, tc.nth, len(s.Tests), s.Status, f.conns.Load())
+		}
+		facts := &Facts{Domain: "example.com", Hosts: []*Host{{Name: s.Host, Sessions: []*Session{s}}}, Level: LevelQuick, Port25Works: true}
+		for _, r := range check.Evaluate(Rules, facts) {
+			broken := r.Rule.ID == "relay-open" || r.Rule.ID == "relay-rcpt-postmaster" && tc.recipient == "ended"
+			if broken && r.Status == check.Fail {
+				t.Errorf("closing at %s %d: %s fails", tc.at, tc.nth, r.Rule.ID)
+			}
+			if r.Rule.ID == "relay-open" && tc.relay != "refused" && r.Status != check.Unknown {
+				t.Errorf("closing at %s %d: relay-open is %s, and no answer came", tc.at, tc.nth, r.Status)
+			}
+		}
 	}
 }
 

@@ -44,21 +44,26 @@ const (
 	BiggerKey     = "key of 32,768 bits"
 	BigIssuer     = "issuer's key of 8,192 bits" // the most that crypto/tls takes
 	CloseAtOnce   = "closing at the connection"
+	CloseGreeting = "closing within the greeting"
 	CloseGreeted  = "closing after the greeting"
 	CloseEHLO     = "closing at EHLO"
 	CloseHalfway  = "closing within the answer to EHLO"
 	CloseSTARTTLS = "closing at STARTTLS"
 	CloseReady    = "closing after the 220 to STARTTLS"
 	CloseHello    = "closing at the ClientHello"
+	CloseHalfTLS  = "closing within the handshake"
 	CloseInside   = "closing inside TLS"
 	CloseEHLOTLS  = "closing at EHLO inside TLS"
+	CloseHalfEHLO = "closing within the answer to EHLO inside TLS"
+	CloseQUIT     = "closing at QUIT"
 	ResetEHLO     = "resetting the connection at EHLO"
 )
 
 // MailKinds are all of them.
 var MailKinds = []string{LateGreeting, DripGreeting, DripEHLO, DripHandshake, EndlessBanner, LongLine, LongLineTLS, ManyLines,
 	ManyLinesTLS, Escapes, TLSGarbage, TLSInClear, TLSInjection, TLSSilence, TLSFlood, LongChain, LongerChain, BigKey, BiggerKey, BigIssuer,
-	CloseAtOnce, CloseGreeted, CloseEHLO, CloseHalfway, CloseSTARTTLS, CloseReady, CloseHello, CloseInside, CloseEHLOTLS, ResetEHLO}
+	CloseAtOnce, CloseGreeting, CloseGreeted, CloseEHLO, CloseHalfway, CloseSTARTTLS, CloseReady, CloseHello, CloseHalfTLS,
+	CloseInside, CloseEHLOTLS, CloseHalfEHLO, CloseQUIT, ResetEHLO}
 
 // EscapeText is what a host of the kind Escapes calls itself.
 const EscapeText = "mx\x00 \x1b[2J\x1b]0;owned\x07 <script>alert(1)</script> \u202egnp.exe \xff"
@@ -141,6 +146,9 @@ func (m *mail) talk() {
 	switch m.h.kind {
 	case CloseAtOnce:
 		return
+	case CloseGreeting:
+		m.say("220-mx\r\n220 mx is mo")
+		return
 	case LateGreeting:
 		if !m.wait(30 * time.Second) {
 			return
@@ -179,7 +187,9 @@ func (m *mail) talk() {
 				return
 			}
 		case "QUIT":
-			m.say("221 bye\r\n")
+			if m.h.kind != CloseQUIT {
+				m.say("221 bye\r\n")
+			}
 			return
 		default:
 			if !m.say("500 what?\r\n") {
@@ -200,7 +210,7 @@ func (m *mail) ehlo() bool {
 			_ = tcp.SetLinger(0) // where it cannot be reset it is closed, which comes to the same
 		}
 		return false
-	case kind == CloseHalfway:
+	case kind == CloseHalfway, kind == CloseHalfEHLO && m.inside:
 		m.say("250-mx\r\n250-STARTT")
 		return false
 	case kind == DripEHLO:
@@ -240,11 +250,13 @@ func (m *mail) startTLS() bool {
 	switch m.h.kind {
 	case CloseReady:
 		return false
-	case CloseHello, TLSGarbage, TLSInClear, TLSFlood, DripHandshake:
+	case CloseHello, CloseHalfTLS, TLSGarbage, TLSInClear, TLSFlood, DripHandshake:
 		if _, err := m.r.Peek(5); err != nil { // it waits for the ClientHello, so that nothing comes before it
 			return false
 		}
 		switch m.h.kind {
+		case CloseHalfTLS: // a handshake record that does not go on
+			m.say("\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")
 		case TLSGarbage:
 			m.say("\x00\x01\x02 SSH-2.0 \xff\xfe\x16\x03\r\n")
 		case TLSInClear:
