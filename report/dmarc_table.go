@@ -184,6 +184,10 @@ func (p *textPrinter) policyTable(r *Report) {
 	}
 	p.line()
 	p.line(p.tone("bold", p.t("policy.caption")))
+	if wide[0]+wide[1]+wide[2]+8 > p.opts.Width {
+		p.policyList(t, head)
+		return
+	}
 	for i, row := range rows {
 		lead := "  " + pad(row[0], wide[0]) + "  " + pad(row[1], wide[1]) + "  " + pad(row[2], wide[2]) + "  "
 		tone := "muted"
@@ -196,5 +200,24 @@ func (p *textPrinter) policyTable(r *Report) {
 		}
 		p.line(p.tone(tone, lead))
 		p.line("      ", p.wrap("      ", row[3]))
+	}
+}
+
+// policyList is the table where there is no room for its columns beside each
+// other.
+func (p *textPrinter) policyList(t *policyTable, head []string) {
+	for _, row := range t.Rows {
+		p.line("  ", p.wrap("    ", head[0]+": "+row.Who))
+		for i, cell := range []string{row.Policy, row.Old.Policy, row.Why} {
+			switch {
+			case i == 1 && row.Old.Note != "":
+				cell += " ≠"
+			case i == 2 && row.Tag != "":
+				cell = strings.TrimSuffix(row.Tag+", "+cell, ", ")
+			}
+			if cell != "" {
+				p.line("    ", p.tone(map[int]string{0: row.Tone, 1: row.Old.Tone}[i], p.wrap("      ", head[i+1]+": "+cell)))
+			}
+		}
 	}
 }

@@ -260,6 +260,8 @@ func (w *world) audit(ctx context.Context, requests []audit.Request, l *locale.L
 		return nil
 	}
 	together := w.compares(len(requests))
+	shown := progressOf(ctx)
+	defer shown.watch(w, len(requests))()
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for i, req := range requests {
@@ -267,7 +269,9 @@ func (w *world) audit(ctx context.Context, requests []audit.Request, l *locale.L
 			// The deadline is a domain's own: one slow domain does not cut others short.
 			dctx, cancel := context.WithTimeout(gctx, w.timeout)
 			defer cancel()
+			shown.begin(req.Domain.String())
 			out, err := w.auditor.Audit(dctx, req)
+			shown.end(req.Domain.String())
 			switch {
 			case errors.Is(err, context.DeadlineExceeded):
 				// Running out of time is a report too: an empty one that says so, so that

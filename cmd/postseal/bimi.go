@@ -74,7 +74,7 @@ func newBIMICheckCmd(s *streams) *cobra.Command {
 			if look.json() {
 				err = report.EncodeJSON(s.out, v)
 			} else {
-				err = v.write(s.out, l)
+				err = v.write(s.out, s.columns(), l)
 			}
 			if err != nil {
 				return &exit{exitUsage, err}
@@ -161,10 +161,10 @@ func (v *bimiView) ends(l *locale.Localizer) error {
 }
 
 // write prints for people. Every word of the files is a stranger's.
-func (v *bimiView) write(w io.Writer, l *locale.Localizer) error {
+func (v *bimiView) write(w io.Writer, width int, l *locale.Localizer) error {
 	var b strings.Builder
 	line := func(indent, text string) {
-		b.WriteString(indent + report.Wrap(textWidth, strings.Repeat(" ", utf8.RuneCountInString(indent)), report.Escape(text)) + "\n")
+		b.WriteString(indent + report.Wrap(width, strings.Repeat(" ", utf8.RuneCountInString(indent)), report.Escape(text)) + "\n")
 	}
 	if v.Logo != nil {
 		line("", l.Text("bimi-check.logo", check.Params{"File": v.Logo.Fetch.URL}))

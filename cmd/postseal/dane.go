@@ -125,6 +125,7 @@ func (o *daneOptions) run(ctx context.Context, s *streams, arg string) error {
 	}
 	asking, cancel := context.WithTimeout(ctx, o.net.timeout)
 	defer cancel()
+	defer progressOf(ctx).watch(w, 0)()
 	v, err := o.ask(asking, w, name, port, l)
 	if cerr := w.close(err); err == nil {
 		err = cerr

@@ -47,7 +47,7 @@ type genFlags struct {
 
 func (g *genFlags) add(cmd *cobra.Command) {
 	g.addFormat(cmd)
-	cmd.Flags().Uint32Var(&g.ttl, "ttl", publish.DefaultTTL, "TTL of the records in seconds")
+	cmd.Flags().Uint32Var(&g.ttl, "ttl", publish.DefaultTTL, "TTL of the records in `SECONDS`")
 	addLang(cmd, &g.lang)
 }
 

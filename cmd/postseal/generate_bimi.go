@@ -80,7 +80,7 @@ func newGenBIMICmd(s *streams) *cobra.Command {
 	fl.StringVar(&r.evidenceFile, "evidence-file", "", "check this `FILE` as the one that --evidence will serve")
 	fl.BoolVar(&r.fetch, "fetch", false, "get the files from their URLs and check them")
 	fl.StringVar(&r.selector, "selector", "default", "`NAME` of the selector")
-	fl.StringVar(&r.AVP, "avp", "", "whose picture is preferred: brand or personal")
+	fl.StringVar(&r.AVP, "avp", "", "`WHOSE` picture is preferred: brand or personal")
 	fl.StringSliceVar(&r.Prefixes, "lps", nil, "`PREFIX` of local parts that have a selector of their own (repeatable)")
 	fl.BoolVar(&r.Decline, "decline", false, "say that no logo is to be shown")
 	fl.StringVar(&r.cas, "bimi-ca", "", "trust the roots in this PEM `FILE` for mark certificates")

@@ -43,11 +43,11 @@ type keyFlags struct {
 
 func (k *keyFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.StringVar(&k.form, "key-format", "pem", "form of the key file: pem, or raw for an Ed25519 key as rspamd keeps it")
+	fl.StringVar(&k.form, "key-format", "pem", "`FORM` of the key file: pem, or raw for an Ed25519 key as rspamd keeps it")
 	fl.BoolVar(&k.rec.Testing, "test", false, "add t=y: receivers look away while you try")
 	fl.BoolVar(&k.rec.Strict, "strict", false, "add t=s: no signatures for subdomains")
 	fl.BoolVar(&k.rec.SHA256, "hash-sha256", false, "add h=sha256: no signatures with another hash")
-	fl.StringSliceVar(&k.rec.Services, "services", nil, "add s=: what the key may sign, email and tlsrpt (default: everything)")
+	fl.StringSliceVar(&k.rec.Services, "services", nil, "add s=: `WHAT` the key may sign, email and tlsrpt (default: everything)")
 	complete(cmd, "key-format", "pem", "raw")
 }
 
@@ -160,9 +160,9 @@ func newGenDKIMCmd(s *streams) *cobra.Command {
 	}
 	g.addAsking(cmd, &net)
 	fl := cmd.Flags()
-	fl.StringVar(&k.keyType, "type", "rsa2048", "rsa2048, rsa3072, rsa4096, ed25519 or both")
-	fl.StringVar(&selector, "selector", "", "selector to publish the key at (default: of the month, such as s202611a)")
-	fl.StringVar(&k.dir, "key-dir", ".", "folder to write the private key to")
+	fl.StringVar(&k.keyType, "type", "rsa2048", "make keys of this `KIND`: rsa2048, rsa3072, rsa4096, ed25519 or both")
+	fl.StringVar(&selector, "selector", "", "`SELECTOR` to publish the key at (default: of the month, such as s202611a)")
+	fl.StringVar(&k.dir, "key-dir", ".", "`FOLDER` to write the private key to")
 	k.add(cmd)
 	complete(cmd, "type", "rsa2048", "rsa3072", "rsa4096", "ed25519", "both")
 	return cmd

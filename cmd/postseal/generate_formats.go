@@ -43,7 +43,7 @@ func (g *genFlags) formatNames() []string {
 }
 
 func (g *genFlags) addFormat(cmd *cobra.Command) {
-	what := "zone, plain (for a provider's web form), json, route53 and cloudflare (Terraform), octodns, dnscontrol or nsupdate"
+	what := "write the records as `FORMAT`: zone, plain (for a provider's web form), json, route53 and cloudflare (Terraform), octodns, dnscontrol or nsupdate"
 	for _, f := range g.more {
 		what += ", " + f.name
 	}

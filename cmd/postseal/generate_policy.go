@@ -77,18 +77,18 @@ func newGenDMARCCmd(s *streams) *cobra.Command {
 	}
 	g.addAsking(cmd, &net)
 	fl := cmd.Flags()
-	fl.StringVar(&o.Policy, "policy", "none", "none, quarantine or reject")
-	fl.StringVar(&o.SP, "sp", "", "policy for existing subdomains (default: as --policy)")
-	fl.StringVar(&o.NP, "np", "", "policy for subdomains that do not exist (default: as --sp)")
-	fl.StringVar(&o.ADKIM, "adkim", "", "DKIM alignment: r or s")
-	fl.StringVar(&o.ASPF, "aspf", "", "SPF alignment: r or s")
-	fl.StringSliceVar(&o.RUA, "rua", nil, "where aggregate reports go, mailto:ADDRESS (repeatable)")
-	fl.StringSliceVar(&o.RUF, "ruf", nil, "where failure reports go, mailto:ADDRESS (repeatable)")
-	fl.StringVar(&o.FO, "fo", "", "when failure reports are wanted: 0, 1, d, s")
+	fl.StringVar(&o.Policy, "policy", "none", "what is asked of receivers, `POLICY`: none, quarantine or reject")
+	fl.StringVar(&o.SP, "sp", "", "`POLICY` for existing subdomains (default: as --policy)")
+	fl.StringVar(&o.NP, "np", "", "`POLICY` for subdomains that do not exist (default: as --sp)")
+	fl.StringVar(&o.ADKIM, "adkim", "", "DKIM alignment, a `LETTER`: r (relaxed) or s (strict)")
+	fl.StringVar(&o.ASPF, "aspf", "", "SPF alignment, a `LETTER`: r (relaxed) or s (strict)")
+	fl.StringSliceVar(&o.RUA, "rua", nil, "where aggregate reports go, a `URI`: mailto:ADDRESS (repeatable)")
+	fl.StringSliceVar(&o.RUF, "ruf", nil, "where failure reports go, a `URI`: mailto:ADDRESS (repeatable)")
+	fl.StringVar(&o.FO, "fo", "", "`WHEN` failure reports are wanted: 0 (all checks failed), 1 (any), d (DKIM), s (SPF), joined by colons")
 	fl.BoolVar(&o.Testing, "test", false, "add t=y: RFC 9989 receivers apply one level less")
-	fl.StringVar(&o.PSD, "psd", "", "y, n or u")
+	fl.StringVar(&o.PSD, "psd", "", "whether the domain is a public suffix, a `LETTER`: y, n or u (not told)")
 	fl.BoolVar(&o.NoReports, "no-reports", false, "publish no report address, on purpose")
-	fl.IntVar(&pct, "pct", 100, "refused: RFC 9989 removed it")
+	fl.IntVar(&pct, "pct", 100, "refused, whatever `N` is: RFC 9989 removed it")
 	if err := fl.MarkHidden("pct"); err != nil {
 		panic(err)
 	}
@@ -168,11 +168,11 @@ func newGenMTASTSCmd(s *streams) *cobra.Command {
 	}
 	g.addAsking(cmd, &net)
 	fl := cmd.Flags()
-	fl.StringVar(&o.Mode, "mode", "testing", "testing, enforce or none")
-	fl.StringSliceVar(&o.MX, "mx", nil, "mail host or *.DOMAIN that may receive (default: the MX in DNS)")
-	fl.Int64Var(&maxAge, "max-age", 0, "seconds that senders keep the policy (default: 86400, enforce 604800)")
-	fl.StringVar(&id, "id", "hash", "hash (of the policy), time, or the id itself")
-	fl.StringVar(&policyFile, "policy-file", "", "write the policy to this new FILE (default: print it with the record)")
+	fl.StringVar(&o.Mode, "mode", "testing", "what senders do where TLS fails, `MODE`: testing, enforce or none")
+	fl.StringSliceVar(&o.MX, "mx", nil, "mail `HOST` or *.DOMAIN that may receive (default: the MX in DNS)")
+	fl.Int64Var(&maxAge, "max-age", 0, "`SECONDS` that senders keep the policy (default: 86400, enforce 604800)")
+	fl.StringVar(&id, "id", "hash", "`ID` of the policy: hash (of its text), time, or the id itself")
+	fl.StringVar(&policyFile, "policy-file", "", "write the policy to this new `FILE` (default: print it with the record)")
 	fl.BoolVar(&certsOK, "assume-certs-ok", false, "enforce although the mail hosts' certificates were not looked at")
 	complete(cmd, "mode", "testing", "enforce", "none")
 	return cmd
@@ -290,6 +290,6 @@ func newGenTLSRPTCmd(s *streams) *cobra.Command {
 		},
 	}
 	g.addAsking(cmd, &net)
-	cmd.Flags().StringArrayVar(&o.RUA, "rua", nil, "where reports go, mailto:ADDRESS or an https URL (repeatable)")
+	cmd.Flags().StringArrayVar(&o.RUA, "rua", nil, "where reports go, a `URI`: mailto:ADDRESS or an https URL (repeatable)")
 	return cmd
 }

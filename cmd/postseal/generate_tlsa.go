@@ -88,7 +88,7 @@ func newGenTLSACmd(s *streams) *cobra.Command {
 	fl.StringArrayVar(&r.next, "next", nil, "`FILE` with the next certificate or key, to publish beforehand (repeatable)")
 	fl.StringArrayVar(&r.whole, "whole-cert", nil, "`FILE` with a certificate to name as a whole, 3 0 1: changes with each renewal (repeatable)")
 	fl.StringArrayVar(&r.cas, "ca", nil, "`FILE` with the certificate of a CA that the server sends, 2 1 1 (repeatable)")
-	fl.Uint16Var(&r.port, "port", 25, "port of the service; senders of mail only know 25")
+	fl.Uint16Var(&r.port, "port", 25, "`PORT` of the service; senders of mail only know 25")
 	fl.StringVar(&r.domain, "domain", "", "the `DOMAIN` whose mail HOST takes: it is then looked for among its MX")
 	fl.BoolVar(&r.unsignedOK, "unsigned-ok", false, "make records although DNSSEC does not secure the host's zone yet")
 	return cmd

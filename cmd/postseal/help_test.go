@@ -20,7 +20,7 @@ func everyCommand(c *cobra.Command, visit func(*cobra.Command)) {
 }
 
 // TestHelp asks every command for help: it says what it does, with an example,
-// and every line fits 110 columns.
+// and every line fits the 80 columns of a file or pipe.
 func TestHelp(t *testing.T) {
 	root := newRootCmd(&streams{in: strings.NewReader(""), out: &stdout{w: &bytes.Buffer{}}, err: &bytes.Buffer{}})
 	everyCommand(root, func(c *cobra.Command) {
@@ -36,7 +36,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%s: no example", c.CommandPath())
 		}
 		for _, line := range strings.Split(out.String(), "\n") {
-			if n := len([]rune(line)); n > 110 {
+			if n := len([]rune(line)); n > 80 {
 				t.Errorf("%s: a line of %d columns: %s", c.CommandPath(), n, line)
 			}
 		}

@@ -367,9 +367,9 @@ func only(r *report.Report, keep []report.SinceFinding) []report.Result {
 // asLint lets the text format print what a what-if has to say.
 func (o *outputs) asLint(width int, verbose bool, l *locale.Localizer) {
 	text := format{"text", func(w io.Writer, d *report.Document, out *outputs) error {
-		p := &lintText{width: width, color: out.text.Color, verbose: verbose, l: l}
+		p := &lintText{width: width, color: out.text.Color, links: out.text.Links, verbose: verbose, l: l}
 		if !out.printing {
-			p.width, p.color = textWidth, false
+			p.width, p.color, p.links = textWidth, false, false
 			if out.ascii {
 				w = report.ASCIIWriter{W: w}
 			}

@@ -18,6 +18,7 @@ type lintText struct {
 	strings.Builder
 	width   int
 	color   bool
+	links   bool // rule IDs are links
 	verbose bool
 	l       *locale.Localizer
 }
@@ -67,7 +68,7 @@ func (p *lintText) domain(r *report.Report) {
 	default:
 		after = p.text("now", check.Params{"Score": p.graded(r.Live.Score)}) + " → " + after
 	}
-	p.WriteString(heading(p.width, p.paint("1", name), after))
+	p.WriteString(strings.Replace(heading(p.width, name, after), name, p.paint("1", name), 1))
 	if r.Score.Coverage < 100 {
 		p.WriteString(paragraph(p.width, "  ", p.text("measured", check.Params{"N": r.Score.Coverage})))
 	}
@@ -141,12 +142,15 @@ func (p *lintText) entry(mark, code string, sev check.Severity, at *report.Locat
 	} else {
 		head += "  " + report.Escape(subject)
 	}
-	line := "  " + mark + head
-	id := "  " + rule
-	if utf8.RuneCountInString(line+id) > p.width {
-		id = "\n    " + rule
+	between := "  "
+	if utf8.RuneCountInString("  "+mark+head+between+rule) > p.width {
+		between = "\n    "
 	}
-	p.WriteString("  " + p.paint(code, mark) + head + p.paint("2", id) + "\n")
+	id := p.paint("2", rule)
+	if p.links {
+		id = report.Hyperlink(report.RulePage(rule), id)
+	}
+	p.WriteString("  " + p.paint(code, mark) + head + between + id + "\n")
 	if len(message) > lintMessage && !p.verbose {
 		message = strings.ToValidUTF8(message[:lintMessage], "") + "…"
 	}

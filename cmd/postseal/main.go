@@ -45,6 +45,7 @@ type streams struct {
 	terminal io.Writer // standard output as it came, which may be a terminal
 	look     terminalFlags
 	ascii    bool // text is ASCII only
+	progress *progress
 }
 
 // stdout keeps the first error of writing: output that is lost is never
@@ -109,10 +110,11 @@ func usage(format string, args ...any) error {
 // run carries out one call and gives the exit code. The last line on err says
 // why it is not 0.
 func run(ctx context.Context, args []string, in io.Reader, out, stderr io.Writer) int {
-	s := &streams{in: &stdin{ctx, in}, out: &stdout{w: out}, err: stderr, terminal: out}
+	s := &streams{in: &stdin{ctx, in}, out: &stdout{w: out}, err: stderr, terminal: out, ascii: !utf8Locale()}
 	root := newRootCmd(s, args...)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	s.progress.finish()
 	if s.out.err != nil && !errors.Is(err, s.out.err) {
 		err = s.out.err
 	}
@@ -120,7 +122,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, stderr io.Writer
 		return exitOK
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		fmt.Fprintln(stderr, "postseal: interrupted, nothing was written")
+		fmt.Fprintln(s.err, "postseal: interrupted, nothing was written")
 		return exitInterrupted
 	}
 	code := exitUsage
@@ -131,7 +133,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, stderr io.Writer
 		if s.ascii {
 			text = report.ASCII(text)
 		}
-		fmt.Fprintf(stderr, "postseal: %s\n", text)
+		fmt.Fprintf(s.err, "postseal: %s\n", text)
 	}
 	return code
 }
@@ -180,8 +182,10 @@ func newRootCmd(s *streams, args ...string) *cobra.Command {
 		newAuditCmd(s), newGenerateCmd(s), newSPFCmd(s), newDKIMCmd(s), newDMARCCmd(s), newMTASTSCmd(s), newDANECmd(s), newTLSRPTCmd(s), newStartTLSCmd(s), newBIMICmd(s), newMessageCmd(s), newLintCmd(s), newSessionCmd(s), newExplainCmd(s), newRulesCmd(s), newRenderCmd(s), newConfigCmd(s),
 		newDemoCmd(s), newVersionCmd(s), newReportSchemaCmd(s), newManCmd(),
 	)
-	// A flag's text is wrapped rather than cut by the terminal.
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 100"))
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		// What could not be written is kept in s.out.
+		_, _ = io.WriteString(s.out, helpText(cmd, min(s.columns(), widestHelp)))
+	})
 	s.look.add(root)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return s.look.begin(s, cmd) }
 	root.SetIn(s.in)
@@ -212,33 +216,6 @@ func flagError(err error) error {
 	return fmt.Errorf("--%s %q is not %s", e.GetFlag().Name, e.GetValue(), want)
 }
 
-func newHelpCmd() *cobra.Command {
-	return &cobra.Command{
-		Use:     "help [COMMAND]",
-		Short:   "Say what a command does",
-		Example: "  postseal help audit\n  postseal help generate dkim",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, rest, err := cmd.Root().Find(args)
-			if err != nil || len(rest) > 0 {
-				return usage("there is no command %q; 'postseal help' lists the commands", strings.Join(args, " "))
-			}
-			c.InitDefaultHelpFlag()
-			return c.Help()
-		},
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			var names []string
-			if c, _, err := cmd.Root().Find(args); err == nil {
-				for _, sub := range c.Commands() {
-					if sub.IsAvailableCommand() {
-						names = append(names, cobra.CompletionWithDesc(sub.Name(), sub.Short))
-					}
-				}
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
-		},
-	}
-}
-
 // strict makes cobra's own completion commands refuse what is not theirs, as
 // ours do: cobra would print help and call it success.
 func strict(root *cobra.Command) {
@@ -249,7 +226,7 @@ func strict(root *cobra.Command) {
 		c.Example = "  postseal completion bash > /etc/bash_completion.d/postseal"
 		c.Args = func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("there is no completion for %q (bash, zsh, fish or powershell)", args[0])
+				return usage("there is no completion for %q (bash, zsh, fish or powershell); see 'postseal completion --help'", args[0])
 			}
 			return nil
 		}

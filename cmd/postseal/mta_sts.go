@@ -94,6 +94,7 @@ func (o *policyOptions) run(ctx context.Context, s *streams, arg string) error {
 	}
 	asking, cancel := context.WithTimeout(ctx, o.net.timeout)
 	defer cancel()
+	defer progressOf(ctx).watch(w, 0)()
 	p, err := o.ask(asking, w, domain, deep)
 	if cerr := w.close(err); err == nil {
 		err = cerr
@@ -110,7 +111,7 @@ func (o *policyOptions) run(ctx context.Context, s *streams, arg string) error {
 	if o.format == "json" {
 		err = report.EncodeJSON(s.out, p)
 	} else {
-		err = writePolicy(s.out, p, l)
+		err = writePolicy(s.out, s.columns(), p, l)
 	}
 	if err != nil {
 		return &exit{exitUsage, err}

@@ -19,14 +19,15 @@ import (
 // strangers' text.
 type policyText struct {
 	strings.Builder
-	l *locale.Localizer
+	l     *locale.Localizer
+	width int
 }
 
 // shownLines bounds the lines of a policy file that text shows.
 const shownLines = 60
 
-func writePolicy(w io.Writer, v *policyView, l *locale.Localizer) error {
-	p := &policyText{l: l}
+func writePolicy(w io.Writer, width int, v *policyView, l *locale.Localizer) error {
+	p := &policyText{l: l, width: width}
 	p.line("", p.text("title", check.Params{"Domain": v.Domain.String()}))
 	p.record(v)
 	p.fetch(v)
@@ -43,7 +44,7 @@ func (p *policyText) text(id string, params check.Params) string {
 }
 
 func (p *policyText) line(indent, text string) {
-	p.WriteString(indent + report.Wrap(textWidth, strings.Repeat(" ", utf8.RuneCountInString(indent)), text) + "\n")
+	p.WriteString(indent + report.Wrap(p.width, strings.Repeat(" ", utf8.RuneCountInString(indent)), text) + "\n")
 }
 
 // head begins a part.

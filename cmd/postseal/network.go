@@ -57,6 +57,7 @@ func (f *netFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&f.bimiCA, "bimi-ca", "", "trust the roots in this PEM `FILE` for BIMI mark certificates")
 	fl.BoolVar(&f.noSMTP, "no-smtp", false, "do not probe the mail ports")
 	fl.StringVar(&f.tlsVersions, "tls-versions", "quick", "handshakes at a mail port by `LEVEL`: quick, standard (old versions and weak suites too: 6 connections), deep (24), or off (no probe)")
+	fl.Lookup("timeout").Usage = "give up on a domain after this `TIME`; with --tls-versions standard or deep 2 or 5 minutes unless given"
 	complete(cmd, "tls-versions", "quick", "standard", "deep", "off")
 	fl.StringVar(&f.helo, "helo", "", "`NAME` to give in EHLO (default: this machine's)")
 	cmd.MarkFlagsMutuallyExclusive("record", "replay")
@@ -66,13 +67,14 @@ func (f *netFlags) add(cmd *cobra.Command) {
 func (f *netFlags) addDNS(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringArrayVar(&f.servers, "dns", []string{"system"}, "ask `RESOLVER`: system, ADDRESS[:PORT], tls://HOST or https://HOST/PATH (repeatable)")
+	fl.Lookup("dns").DefValue = "system" // without the brackets of a list
 	fl.StringArrayVar(&f.zones, "zone", nil, "answer from this zone file, `[ORIGIN=]FILE` (repeatable)")
 	fl.BoolVar(&f.offline, "offline", false, "let nothing leave this machine; what zone files do not answer is unknown")
 	fl.StringVar(&f.caFile, "ca-file", "", "trust the authorities in this PEM `FILE` besides the system's")
 	fl.BoolVar(&f.trustAD, "trust-ad", false, "believe the resolver's word on DNSSEC although the path to it is open")
-	fl.DurationVar(&f.timeout, "timeout", time.Minute, "give up on a domain after this `TIME`; with --tls-versions standard or deep 2 or 5 minutes unless given")
+	fl.DurationVar(&f.timeout, "timeout", time.Minute, "give up on a domain after this `TIME`")
 	f.changed = fl.Changed
-	fl.StringVar(&f.dnssec, "dnssec", dnssecAD, "know DNSSEC from the resolver's word (ad), or validate each answer here (`validate`)")
+	fl.StringVar(&f.dnssec, "dnssec", dnssecAD, "know DNSSEC by `HOW`: from the resolver's word (ad), or by checking each answer here (validate)")
 	fl.StringVar(&f.trustAnchor, "trust-anchor", "", "validate from the DS or DNSKEY records in this `FILE` instead of the root's keys")
 }
 
@@ -219,7 +221,8 @@ func (f *netFlags) begin(parent context.Context) (ctx context.Context, w *world,
 		return nil, nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(parent, f.timeout)
-	return ctx, w, func() { cancel(); w.run.Close() }, nil
+	stop := progressOf(parent).watch(w, 0)
+	return ctx, w, func() { stop(); cancel(); w.run.Close() }, nil
 }
 
 // openTape opens the recording to play or to make. A run that is recorded has

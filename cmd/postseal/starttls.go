@@ -100,6 +100,7 @@ func (o *starttlsOptions) run(ctx context.Context, s *streams, arg string) error
 	}
 	asking, cancel := context.WithTimeout(ctx, o.net.timeout)
 	defer cancel()
+	defer progressOf(ctx).watch(w, 0)()
 	err = v.ask(asking, w, addrs, tests, o.net.allowPrivate)
 	if cerr := w.close(err); err == nil {
 		err = cerr

@@ -43,6 +43,12 @@ func (t *terminalFlags) begin(s *streams, cmd *cobra.Command) error {
 		return err
 	}
 	s.ascii = t.ascii || !utf8Locale()
+	if s.progress = newProgress(s, cmd); s.progress != nil {
+		cmd.SetContext(s.progress.with(cmd.Context()))
+	}
+	if s.ascii {
+		s.err = report.ASCIIWriter{W: s.err}
+	}
 	if f := cmd.Flags().Lookup("format"); s.ascii && (f == nil || f.Value.String() == "text") && cmd.Name() != "report-schema" {
 		s.out.w = report.ASCIIWriter{W: s.out.w}
 	}

@@ -83,7 +83,7 @@ func (o *tlsReportsOptions) run(ctx context.Context, s *streams, paths []string)
 	case "csv":
 		err = writeTLSReportsCSV(s.out, sum)
 	default:
-		err = writeTLSReports(s.out, sum, o.top, l)
+		err = writeTLSReports(s.out, s.columns(), sum, o.top, l)
 	}
 	if err != nil {
 		return &exit{exitUsage, err}

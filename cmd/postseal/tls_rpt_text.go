@@ -17,11 +17,12 @@ import (
 // tlsReportsText prints sums of reports, strangers' text.
 type tlsReportsText struct {
 	strings.Builder
-	l *locale.Localizer
+	l     *locale.Localizer
+	width int
 }
 
-func writeTLSReports(w io.Writer, sum *reports.Summary, top int, l *locale.Localizer) error {
-	p := &tlsReportsText{l: l}
+func writeTLSReports(w io.Writer, width int, sum *reports.Summary, top int, l *locale.Localizer) error {
+	p := &tlsReportsText{l: l, width: width}
 	for i, d := range sum.Domains {
 		if i > 0 {
 			p.WriteByte('\n')
@@ -45,7 +46,7 @@ func (p *tlsReportsText) number(id string, n int64) string {
 }
 
 func (p *tlsReportsText) line(indent, text string) {
-	p.WriteString(indent + report.Wrap(textWidth, strings.Repeat(" ", utf8.RuneCountInString(indent)), text) + "\n")
+	p.WriteString(indent + report.Wrap(p.width, strings.Repeat(" ", utf8.RuneCountInString(indent)), text) + "\n")
 }
 
 func (p *tlsReportsText) domain(d *reports.Domain, top int) {
