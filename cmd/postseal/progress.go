@@ -47,7 +47,6 @@ type progress struct {
 	running []string // the domains that are audited, the oldest first
 	done    int
 	total   int // 0 where the run is not about a list
-	stopped chan struct{}
 }
 
 // work is how much was asked so far.
