@@ -154,7 +154,7 @@ var relations = []check.Rule[*Facts]{
 			}
 		},
 	},
-	promise("mtasts-mx-starttls-missing", "a mail host under MTA-STS offers no STARTTLS", check.RFC(8461, "4"),
+	promise("mtasts-mx-starttls-missing", "a mail host under MTA-STS offers no STARTTLS", check.RFC(8461, "4"), starttls.StepEHLO,
 		"Senders that enforce MTA-STS deliver only over verified TLS. This host does not offer STARTTLS, so they cannot deliver\n"+
 			"to it at all under `mode: enforce`, and will not be able to once `testing` is over.\n\n"+
 			"**Fix:** switch STARTTLS on at every mail host (Postfix: `smtpd_tls_security_level = may` with a certificate).\n\n"+
@@ -162,7 +162,7 @@ var relations = []check.Rule[*Facts]{
 		func(s *starttls.Session) (string, bool) {
 			return s.STARTTLS, s.STARTTLS == "missing" || s.STARTTLS == "refused"
 		}),
-	promise("mtasts-mx-cert-invalid", "a mail host's certificate breaks the MTA-STS policy", check.RFC(8461, "4.2"),
+	promise("mtasts-mx-cert-invalid", "a mail host's certificate breaks the MTA-STS policy", check.RFC(8461, "4.2"), starttls.StepTLS,
 		"Senders that enforce MTA-STS require a certificate that chains to a public root, is within its dates and names the MX\n"+
 			"host. This one does not, so they refuse the host. Senders that only use DANE do not mind; those are other senders.\n\n"+
 			"**Fix:** install a publicly trusted certificate that has the MX host's name as a DNS name.\n\n"+
@@ -173,7 +173,7 @@ var relations = []check.Rule[*Facts]{
 			}
 			return s.Certificate.Verdict, s.Certificate.Verdict != "ok"
 		}),
-	promise("mtasts-mx-tls-old", "a mail host under MTA-STS speaks only old TLS", check.RFC(8461, "7.2"),
+	promise("mtasts-mx-tls-old", "a mail host under MTA-STS speaks only old TLS", check.RFC(8461, "7.2"), starttls.StepTLS,
 		"MTA-STS asks for TLS 1.2 or newer. This host was reached only with an older version, so senders that enforce the\n"+
 			"policy cannot deliver to it.\n\n"+
 			"**Fix:** enable TLS 1.2 and 1.3 on the host (Postfix: `smtpd_tls_protocols = >=TLSv1.2`).\n\n"+
@@ -262,8 +262,10 @@ func noUsableKey(f *Facts, r *check.Reporter) {
 
 // promise makes a rule about what a mail host does to the MTA-STS policy: an
 // error where the policy is enforced, a warning where it is being tested.
-// broken looks at one session on port 25 and gives what was seen.
-func promise(id, title string, ref check.Ref, doc string, broken func(*starttls.Session) (seen string, bad bool)) check.Rule[*Facts] {
+// broken looks at one session on port 25 and gives what was seen. A session that
+// was cut short before the step leaves the rule unknown, unless another host
+// breaks the promise: the good certificate of one host says nothing of the next.
+func promise(id, title string, ref check.Ref, step starttls.Step, doc string, broken func(*starttls.Session) (seen string, bad bool)) check.Rule[*Facts] {
 	return check.Rule[*Facts]{
 		Meta: check.Meta{
 			ID: id, Standard: check.MTASTS, Severity: check.Error, Title: title, Refs: []check.Ref{ref}, Doc: doc,
@@ -285,7 +287,13 @@ func promise(id, title string, ref check.Ref, doc string, broken func(*starttls.
 			measured := false
 			for _, h := range f.STARTTLS.Hosts {
 				for _, s := range h.Sessions {
-					if s.Port != 25 || s.Status != "ok" {
+					if s.Port != 25 {
+						continue
+					}
+					if s.Status != "ok" {
+						if err := f.STARTTLS.Untold(s, step); err != nil {
+							r.Unknown(err)
+						}
 						continue
 					}
 					measured = true

@@ -113,6 +113,16 @@ func (f *Facts) missing(s *Session, step Step) error {
 	return s.cause()
 }
 
+// Untold is why the session says nothing of a step, for rules of others that
+// judge sessions; nil where it came so far, and where what kept it from that is
+// the server's doing, of which a rule here speaks.
+func (f *Facts) Untold(s *Session, step Step) error {
+	if s.reached(step) {
+		return nil
+	}
+	return f.missing(s, step)
+}
+
 // judge looks at one session and gives a finding or nil.
 type judge func(f *Facts, s *Session) *check.Finding
 
