@@ -1,6 +1,8 @@
 package report
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode"
@@ -52,6 +54,24 @@ func TestASCIIReports(t *testing.T) {
 			t.Errorf("%s and %s are both %q", other, st.Symbol, shape)
 		}
 		shapes[shape] = st.Symbol
+	}
+}
+
+// TestRulePageLanguage: a link leads to the page in the language of the report,
+// and that page is there.
+func TestRulePageLanguage(t *testing.T) {
+	const home = "https://github.com/postseal/postseal/blob/main/"
+	for lang, want := range map[string]string{
+		"en":    "docs/rules/dmarc-policy-none.md",
+		"pt-BR": "docs/rules/pt-BR/dmarc-policy-none.md",
+	} {
+		got := text(t, fixture(t, "typical", lang), TextOptions{Verbose: true, Links: true})
+		if !strings.Contains(got, "\x1b]8;;"+home+want+"\x1b\\") {
+			t.Errorf("%s: no link to %s", lang, want)
+		}
+		if _, err := os.Stat(filepath.FromSlash("../" + want)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -1,9 +1,20 @@
 package report
 
-import "net/url"
+import (
+	"net/url"
 
-// RulePage is where a rule is documented.
-func RulePage(id string) string { return rulesHomepage + url.PathEscape(id) + ".md" }
+	"github.com/postseal/postseal/internal/locale"
+)
+
+// RulePage is where a rule is documented in a language: English stands at the
+// top of docs/rules, every other language in a folder of its name.
+func RulePage(lang locale.Lang, id string) string {
+	page := url.PathEscape(id) + ".md"
+	if lang != locale.English {
+		page = string(lang) + "/" + page
+	}
+	return rulesHomepage + page
+}
 
 // Hyperlink makes text a link on a terminal that knows OSC 8: such a terminal
 // shows the text and opens the address, others may print the address raw. The
@@ -16,7 +27,7 @@ func Hyperlink(address, text string) string {
 func (p *textPrinter) rule(id string) string {
 	shown := p.tone("muted", id)
 	if p.opts.Links {
-		return Hyperlink(RulePage(id), shown)
+		return Hyperlink(RulePage(p.Lang, id), shown)
 	}
 	return shown
 }

@@ -218,7 +218,7 @@ func (w words) sarifRule(m *check.Meta, grave func(string) bool) sarifRule {
 		ID: m.ID, Name: pascal(m.ID), ShortDescription: sarifMessage{Text: clip(sentence(title), sarifText)},
 		FullDescription: sarifMessage{Text: clip(firstParagraph(doc), sarifText)},
 		Help:            sarifMessage{Text: clip(plainMarkdown(doc), sarifText), Markdown: markdown},
-		HelpURI:         RulePage(m.ID),
+		HelpURI:         RulePage(w.Lang, m.ID),
 		Configuration:   sarifLevel{sarifLevels[m.Severity]},
 		Properties:      sarifProperties{Tags: []string{"email", string(m.Standard)}, Precision: "very-high"},
 	}

@@ -148,7 +148,7 @@ func (p *lintText) entry(mark, code string, sev check.Severity, at *report.Locat
 	}
 	id := p.paint("2", rule)
 	if p.links {
-		id = report.Hyperlink(report.RulePage(rule), id)
+		id = report.Hyperlink(report.RulePage(p.l.Lang, rule), id)
 	}
 	p.WriteString("  " + p.paint(code, mark) + head + between + id + "\n")
 	if len(message) > lintMessage && !p.verbose {

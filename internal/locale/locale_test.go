@@ -9,7 +9,11 @@ import (
 	"github.com/postseal/postseal/internal/yamlx"
 )
 
-var param = regexp.MustCompile(`\{\{[^}]*?\.([A-Za-z]+)[^}]*\}\}`)
+// An action may read several parameters: {{call .A .B}}.
+var (
+	action = regexp.MustCompile(`\{\{[^}]*\}\}`)
+	param  = regexp.MustCompile(`\.([A-Za-z][A-Za-z0-9]*)`)
+)
 
 // load gives every message of a language by its ID.
 func load(t *testing.T, lang Lang) map[string]string {
@@ -83,9 +87,11 @@ func TestLanguages(t *testing.T) {
 
 func params(text string) []string {
 	var names []string
-	for _, m := range param.FindAllStringSubmatch(text, -1) {
-		if !slices.Contains(names, m[1]) {
-			names = append(names, m[1])
+	for _, a := range action.FindAllString(text, -1) {
+		for _, m := range param.FindAllStringSubmatch(a, -1) {
+			if !slices.Contains(names, m[1]) {
+				names = append(names, m[1])
+			}
 		}
 	}
 	slices.Sort(names)
