@@ -79,6 +79,14 @@ completions: ## write the shell completions into OUT/completions
 	$(GO) run ./cmd/postseal completion zsh > $(OUT)/completions/_postseal
 	$(GO) run ./cmd/postseal completion fish > $(OUT)/completions/postseal.fish
 
+.PHONY: release
+release: ## make dist/: archives for six platforms, bills of materials, packages, checksums (TAG=v1.2.3 to hold it to a tag)
+	$(GO) run ./internal/release -out dist $(if $(TAG),-tag $(TAG))
+
+.PHONY: reproducible
+reproducible: ## make the release twice, with other folders, caches, languages and zones, and compare every byte
+	$(GO) run ./internal/release -reproducible -packages=false
+
 .PHONY: release-check
 release-check: ## hold the action, packages and CI templates to the binary; actionlint checks the workflows
 	$(GO) test -count 1 ./packaging/...
