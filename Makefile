@@ -54,6 +54,11 @@ e2e: ## the built binary against real servers, in a network namespace (needs roo
 browser: ## the HTML report in Chromium
 	$(GO) test -tags browser -count 1 -timeout 5m -run Browser ./report/...
 
+.PHONY: picture
+picture: ## render docs/report.png, the picture in README, from the demo (needs Chromium)
+	@dir=$$(mktemp -d) && $(GO) run ./cmd/postseal demo --out $$dir >/dev/null && \
+	  $(GO) run ./internal/picture $$dir/padaria-lua.example.html docs/report.png && rm -r $$dir
+
 .PHONY: fuzz
 fuzz: ## every fuzz target, FUZZTIME each
 	@$(GO) list ./... | while read -r pkg; do \
