@@ -47,6 +47,7 @@ var targets = []target{
 
 type options struct {
 	repo     string // the repository to clone
+	commit   string // "": the one that is checked out
 	tag      string // what the commit must be tagged as; "" takes any commit
 	targets  []target
 	packages bool

@@ -90,8 +90,10 @@ func clone(ctx context.Context, o options, dir string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.commit, err = git("rev-parse", "HEAD"); err != nil {
-		return nil, err
+	if s.commit = o.commit; s.commit == "" {
+		if s.commit, err = git("rev-parse", "HEAD"); err != nil {
+			return nil, err
+		}
 	}
 	if changed, err := git("status", "--porcelain"); err != nil {
 		return nil, err

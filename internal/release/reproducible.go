@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // reproducible makes the release twice, in folders of other names and depths,
@@ -18,6 +19,12 @@ func reproducible(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
+	// The same commit both times, whatever somebody checks out meanwhile.
+	head, err := (&source{}).output(ctx, o.repo, nil, "git", "rev-parse", "HEAD")
+	if err != nil {
+		return err
+	}
+	o.commit = strings.TrimSpace(string(head))
 	var outs []string
 	for _, c := range []struct{ dir, zone, locale string }{
 		{"a", "UTC", "C"},
