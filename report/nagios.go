@@ -93,7 +93,7 @@ func WriteNagios(w io.Writer, d *Document, lang string) error {
 		if f.Severity < check.Warning {
 			break
 		}
-		fmt.Fprintf(&b, "%s %s: %s (%s)\n", f.Severity, nagiosText(f.report.Domain), nagiosText(f.Message), f.res.ID)
+		fmt.Fprintf(&b, "%s %s: %s (%s)\n", words.severity(f.Severity), nagiosText(f.report.Domain), nagiosText(f.Message), f.res.ID)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,12 +24,12 @@ func newManCmd() *cobra.Command {
 		Args:    oneArg("FOLDER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			date := ""
-			if text := os.Getenv("SOURCE_DATE_EPOCH"); text != "" {
-				n, err := strconv.ParseInt(text, 10, 64)
-				if err != nil {
-					return usage("SOURCE_DATE_EPOCH %q is not a number of seconds", text)
-				}
-				date = time.Unix(n, 0).UTC().Format(time.DateOnly)
+			at, err := sourceDate()
+			if err != nil {
+				return err
+			}
+			if at != nil {
+				date = at.UTC().Format(time.DateOnly)
 			}
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return usage("%w", err)
