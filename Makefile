@@ -43,7 +43,7 @@ generated: ## check that generated files are what the rules give
 
 .PHONY: race
 race:
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 20m ./...
 	$(GO) test -count 1 -run 'TestOneAudit$$' ./cmd/postseal
 
 .PHONY: e2e
