@@ -80,15 +80,22 @@ func (c *configFlags) load(cmd *cobra.Command) error {
 	return c.settle(cmd)
 }
 
+// settingWords are the values of settings that have a few words only. Calls
+// check their flags themselves; a word of a file or of the environment is
+// checked where it stands, by 'config show' too.
+func settingWords() map[string][]string {
+	return map[string][]string{
+		"fail-on": {"error", "warning", "notice", "info", "none"}, "format": formatNames(), "lang": {"en", "pt-BR"},
+		"dnssec": {"ad", "validate"}, "tls-versions": {"quick", "standard", "deep", "off"},
+	}
+}
+
 func loadConfig(path string) (*config.Config, error) {
 	var rules []string
 	for _, m := range allRules() {
 		rules = append(rules, m.ID)
 	}
-	file, err := config.Load(path, config.Options{Rules: rules, Policies: policyIDs(), Words: map[string][]string{
-		"fail-on": {"error", "warning", "notice", "info", "none"}, "format": formatNames(), "lang": {"en", "pt-BR"},
-		"dnssec": {"ad", "validate"}, "tls-versions": {"quick", "standard", "deep", "off"},
-	}})
+	file, err := config.Load(path, config.Options{Rules: rules, Policies: policyIDs(), Words: settingWords()})
 	if err != nil {
 		return nil, usage("%w", err)
 	}
@@ -113,6 +120,9 @@ func (c *configFlags) settle(cmd *cobra.Command) error {
 			origin, values = f.EnvName(), []string{env}
 			if f.Kind == config.List {
 				values = strings.Split(env, ",")
+			}
+			if words := settingWords()[f.Name]; words != nil && !slices.Contains(words, env) {
+				return usage("%s=%q is none of %s", origin, env, strings.Join(words, ", "))
 			}
 		case set != nil:
 			origin = fmt.Sprintf("%s:%d", c.file.Path, set.Line)
